@@ -47,15 +47,19 @@ TEST(Crc32, MatchesTheCheckValueWholeAndInParts) {
 }
 
 TEST(Utf8, AcceptsWellFormedAndRefusesTheRest) {
-  for (const std::string text : {"", "plain", "\xC2\x80", "\xE2\x82\xAC", "\xF0\x9F\x8D\x8E", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"})
+  for (const std::string text :
+       {"", "plain", "\xC2\x80", "\xE2\x82\xAC", "\xF0\x9F\x8D\x8E", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"})
     EXPECT_TRUE(is_utf8(as_bytes(text))) << text;
-  for (const std::string text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                                 "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\xE2\x28\xA1"})
+  for (const std::string text :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\xE2\x28\xA1"})
     EXPECT_FALSE(is_utf8(as_bytes(text)));
 }
 
 TEST(Utf8, PrefixNeverCutsASequence) {
-  const std::string text = "ab\xE2\x82\xAC" "c";
+  const std::string text =
+      "ab\xE2\x82\xAC"
+      "c";
   EXPECT_EQ(utf8_prefix(as_bytes(text), 1), 1u);
   EXPECT_EQ(utf8_prefix(as_bytes(text), 2), 2u);
   EXPECT_EQ(utf8_prefix(as_bytes(text), 3), 2u);

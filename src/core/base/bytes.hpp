@@ -1,7 +1,8 @@
 // Borrowed byte sequences and the bounds-checked reader and writer every codec in core uses.
 //
-// A Reader or Writer never allocates and never touches memory outside its span. A failed operation sets a sticky
-// failure that the caller checks once at the end; after it every further read yields zero or an empty span.
+// A Reader or Writer never allocates and never touches memory outside its span. A failed operation sets a
+// sticky failure that the caller checks once at the end; after it every further read yields zero or an empty
+// span.
 #pragma once
 
 #include <cstddef>
@@ -56,7 +57,8 @@ class Reader {
   bool failed_ = false;
 };
 
-// Writes big-endian fields into a borrowed buffer. Writing past the end fails and writes nothing of that field.
+// Writes big-endian fields into a borrowed buffer. Writing past the end fails and writes nothing of that
+// field.
 class Writer {
  public:
   explicit Writer(MutableBytes output) : output_(output) {}

@@ -1,4 +1,5 @@
-// CRC-32 (ISO-HDLC, as in zlib and PNG): detects torn and stale records in durable state. Not a security measure.
+// CRC-32 (ISO-HDLC, as in zlib and PNG): detects torn and stale records in durable state. Not a security
+// measure.
 #pragma once
 
 #include "core/base/bytes.hpp"
