@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""The broker goes away under a board: the board is back by itself, and what it logged meanwhile arrives."""
+import json
+import signal
+import time
+import unittest
+
+from harness import EndToEnd
+
+
+class Reconnect(EndToEnd):
+    def test_back_within_two_seconds_of_the_brokers_return(self):
+        server = self.broker(persistence=True)
+        board = self.board(server)
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            server.stop(how)
+            server.start()
+            up = time.monotonic()
+            self.wait_online_live(server, board)
+            self.assertLess(time.monotonic() - up, 2.0)
+            self.assertEqual(self.check(self.mqboard(board, "eval", "45+876")).text, "921\n")
+
+    def wait_online_live(self, server, board):
+        """An eval sent again and again is answered: retained status may be of before the restart."""
+        watcher = self.peer(server, f"{board.prefix}/mqb/reply/#")
+        number = 0
+        while not watcher.messages:
+            watcher.publish(f"{board.prefix}/mqb/cmd/eval/back{number:04d}", b"\x80\x001+1")
+            number += 1
+            try:
+                watcher.wait_for(lambda m: True, deadline_s=0.05)
+            except AssertionError:
+                continue
+
+    def test_what_is_logged_while_the_broker_is_away_arrives_in_order(self):
+        server = self.broker()
+        board = self.board(server, files={"main.py": """
+import asyncio, logging, os
+async def main():
+    number = 0
+    while True:
+        await asyncio.sleep_ms(20)
+        logging.getLogger('count').warning('number %d.', number)
+        number += 1
+asyncio.run(main())
+"""})
+        log = self.peer(server, f"{board.prefix}/log")
+        log.wait_for(lambda m: b"number 5." in m.payload)
+        server.stop(signal.SIGKILL)
+        size = board.process.stderr_path.stat().st_size
+        self.assertGreaterEqual(size, 0)
+        server.start()
+        after = self.peer(server, f"{board.prefix}/log")
+        after.wait_for(lambda m: b"number" in m.payload)
+        first = self.numbers(after)[0]
+        after.wait_for(lambda m: b"number %d." % (first + 20) in m.payload)
+        numbers = self.numbers(after)
+        self.assertEqual(numbers, list(range(first, first + len(numbers))), "none lost, doubled or out of order")
+
+    @staticmethod
+    def numbers(peer):
+        found = []
+        for message in list(peer.messages):
+            for line in message.payload.decode().splitlines():
+                if "number " in line:
+                    found.append(int(line.split("number ")[1].split(".")[0]))
+        return found
+
+    def test_a_clean_stop_says_offline(self):
+        server = self.broker()
+        board = self.board(server)
+        watcher = self.peer(server, f"{board.prefix}/mqb/status")
+        self.assertEqual(board.process.kill(signal.SIGTERM), 0)
+        watcher.wait_for(lambda m: json.loads(m.payload)["online"] is False)
+
+
+if __name__ == "__main__":
+    unittest.main()
