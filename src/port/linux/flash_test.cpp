@@ -14,6 +14,7 @@
 #include <map>
 #include <thread>
 
+#include "core/base/replace_file.hpp"
 #include "port/linux/temporary_directory.hpp"
 
 namespace mqboard::port {
@@ -340,6 +341,34 @@ TEST_F(LinuxFlashTest, TwoThreadsAtOnce_EachSeesItsOwnFilesAndTheQuotaHolds) {
   work("mine");
   other.join();
   EXPECT_EQ(free_bytes(), 32 * kFlashBlock);
+}
+
+TEST_F(LinuxFlashTest, ReplaceFile_LeavesTheNewContentAndNoTemporary) {
+  put("config", "old");
+  ASSERT_TRUE(replace_file(*flash_, "/config", as_bytes("new")).has_value());
+  EXPECT_EQ(get("config"), "new");
+  EXPECT_EQ(get("config.new").error(), FsError::not_found);
+  std::uint8_t buffer[4];
+  EXPECT_EQ(as_text(*read_file(*flash_, "config", buffer)), "new");
+  EXPECT_EQ(as_text(*read_file(*flash_, "config", MutableBytes{buffer, 3})), "new");
+  EXPECT_EQ(read_file(*flash_, "config", MutableBytes{buffer, 2}).error(), FsError::no_space);
+}
+
+TEST_F(LinuxFlashTest, ReplaceFileThatFails_KeepsTheOldContentAndNoTemporary) {
+  flash_ = open_root({.capacity_bytes = 2 * kFlashBlock});
+  put("config", "old");
+  const std::string large(3 * kFlashBlock, 'x');
+  EXPECT_EQ(replace_file(*flash_, "config", as_bytes(large)).error(), FsError::no_space);
+  EXPECT_EQ(get("config"), "old");
+  EXPECT_EQ(get("config.new").error(), FsError::not_found);
+  EXPECT_EQ(replace_file(*flash_, "/", as_bytes("x")).error(), FsError::is_a_directory);
+  EXPECT_EQ(replace_file(*flash_, "no/where", as_bytes("x")).error(), FsError::not_found);
+  FileReplacement abandoned(*flash_);
+  ASSERT_TRUE(abandoned.begin("config").has_value());
+  ASSERT_TRUE(abandoned.write(as_bytes("half")).has_value());
+  abandoned.abandon();
+  EXPECT_EQ(abandoned.commit().error(), FsError::invalid);
+  EXPECT_EQ(get("config"), "old");
 }
 
 // A limit on file sizes is how an unprivileged process makes the kernel itself run out of room.
