@@ -35,8 +35,8 @@ using RequestId = FixedText<kMaxId>;
 [[nodiscard]] RequestId make_request_id(std::uint64_t random);
 
 struct RequestTopic {
-  std::string_view command;
-  std::string_view id;
+  std::string_view command{};
+  std::string_view id{};
   std::string_view
       tail;  // what follows the '/' after the id: a path ("/abs/path" after a double slash), a hash
   bool has_tail = false;  // `.../<id>/` has a tail, the empty one: the watchdog's loop-back
@@ -47,7 +47,7 @@ enum class ReplyKind : std::uint8_t { out, err, channel };
 
 struct ReplyTopic {
   ReplyKind kind = ReplyKind::out;
-  std::string_view id;
+  std::string_view id{};
   bool operator==(const ReplyTopic&) const = default;
 };
 

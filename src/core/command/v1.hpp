@@ -69,15 +69,14 @@ class RequestAssembler {
   enum class Verdict : std::uint8_t {
     begin,         // first message of a request: data is its content
     more,          // next message
-    repeat_reply,  // publish reply() again if it is not empty; a get or eval may be run again, idempotent or
-                   // not remembered is the owner's choice
+    repeat_reply,  // publish reply() again; when that is empty, it was too long to remember: run a get again
     ignore,
     refuse,  // publish `why` as protocol_error
   };
 
   struct Message {
-    RequestTopic topic;
-    Bytes payload;
+    RequestTopic topic{};
+    Bytes payload{};
     bool retained = false;
     bool dup = false;
   };
@@ -85,10 +84,10 @@ class RequestAssembler {
   struct Admission {
     Verdict verdict = Verdict::ignore;
     Stream stream = 0;
-    Header header;
-    Bytes data;                       // borrowed from the payload
-    std::optional<Stream> displaced;  // its receiver must be aborted before `stream` is used
-    FixedText<80> why;
+    Header header{};
+    Bytes data{};                       // borrowed from the payload
+    std::optional<Stream> displaced{};  // its receiver must be aborted before `stream` is used
+    FixedText<80> why{};
   };
 
   [[nodiscard]] Admission admit(const Message& message, TimePoint now);
@@ -103,7 +102,7 @@ class RequestAssembler {
   [[nodiscard]] std::string_view id(Stream stream) const;
 
  private:
-  enum class State : std::uint8_t { free, open, complete, finished, dead };
+  enum class State : std::uint8_t { free, open, complete, finished, dead };  // complete: awaits its answer
   struct Entry {
     State state = State::free;
     RequestId id;
@@ -132,14 +131,18 @@ class PutReceiver {
   explicit PutReceiver(TransferSink& sink) : sink_(sink) {}
 
   struct Step {
-    Status status;          // when not ok the sink was aborted; publish operation_error and fail the stream
-    FixedText<16> reply;    // with the header: empty, "SEQ <n>", or "OK"
-    bool finished = false;  // after "OK": finish the stream
+    Status status{};        // when not ok the sink was aborted; publish operation_error and fail the stream
+    Bytes reply{};          // empty, or ffff and "SEQ <n>" or "OK"; borrowed until the next call
+    bool finished = false;  // the reply is the final one: finish the stream with it
   };
   Step message(const RequestAssembler::Admission& admission);
 
  private:
+  void write_reply(std::string_view text);
+
   TransferSink& sink_;
+  std::array<std::uint8_t, 16> reply_{};
+  std::size_t reply_bytes_ = 0;
 };
 
 // Sends a file as get replies: chunks numbered from 0, then an empty one flagged last. Pulled by the owner
@@ -182,7 +185,7 @@ class EvalReply {
 
   // Takes as much as fits and says how much; when less than offered: take flush() and offer the rest again.
   std::size_t append(Bytes output);
-  [[nodiscard]] bool has_output() const { return used_ != 0; }
+  [[nodiscard]] bool has_output() const { return used_ != sent_; }
   // The output so far as a message that is not the last; empty when there is none.
   Bytes flush();
   // The end. Call until finished(); usually once.
@@ -192,6 +195,7 @@ class EvalReply {
 
  private:
   Bytes message(Header header, std::size_t bytes);
+  void settle();  // what the last message borrowed makes room
   [[nodiscard]] bool looks_like_acknowledgement() const;
 
   MutableBytes buffer_;

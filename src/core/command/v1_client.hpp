@@ -29,7 +29,7 @@ class ReplyCollector {
   };
   struct Event {
     Kind kind = Kind::ignored;
-    Bytes data;  // borrowed from the payload
+    Bytes data{};  // borrowed from the payload
     std::uint16_t sequence = 0;
   };
 
@@ -62,7 +62,7 @@ class PutSender {
   PutSender(std::uint64_t total_bytes, Pacing pacing);
 
   struct Slice {
-    Header header;
+    Header header{};
     std::uint64_t offset = 0;
     std::size_t bytes = 0;  // 0 for an empty file
   };
@@ -72,7 +72,7 @@ class PutSender {
   // The window is full and nothing but a barrier will open it: send an eval, call barrier_passed() on its
   // reply.
   [[nodiscard]] bool wants_barrier() const;
-  void barrier_sent() { barrier_pending_ = true, barrier_at_ = next_; }
+  void barrier_sent();
   void barrier_passed();
 
   void acknowledged(std::uint16_t sequence);  // from ReplyCollector; stale and impossible ones are ignored
