@@ -64,8 +64,8 @@ class Certificates:
         key, request, certificate = (self.directory / f"{name}.{end}" for end in ("key", "csr", "crt"))
         extensions = self.directory / f"{name}.ext"
         extensions.write_text(extension + "\n")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout",
-                key, "-out", request)
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", key, "-out", request)
         openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key, "-CAcreateserial", "-days", "2",
                 "-extfile", extensions, "-out", certificate)
         return certificate, key
@@ -113,7 +113,8 @@ class Process:
 class Broker:
     """A mosquitto with a plain listener and, when asked, a TLS listener; passwords={user: password} closes it."""
 
-    def __init__(self, directory, certificates=None, passwords=None, persistence=False, extra=(), client_certificates=False):
+    def __init__(self, directory, certificates=None, passwords=None, persistence=False, extra=(),
+                 client_certificates=False):
         self.directory = directory
         self.certificates = certificates
         self.port = free_port()
@@ -354,7 +355,7 @@ class EndToEnd(unittest.TestCase):
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            raise AssertionError(f"mqboard {arguments} did not end; stdout {out[-500:]!r} stderr {err[-500:]!r}") from None
+            raise AssertionError(f"mqboard {arguments} did not end: {out[-500:]!r} {err[-500:]!r}") from None
         return Result(subprocess.CompletedProcess(arguments, process.returncode, out, err))
 
     def check(self, result, status=0):

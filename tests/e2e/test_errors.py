@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What goes wrong is said in one line that names the thing, with the documented exit status, and leaves nothing behind."""
+"""What goes wrong is said in one line that names the thing, with the documented exit status; nothing is left behind."""
 import os
 import unittest
 
@@ -73,7 +73,8 @@ class Errors(EndToEnd):
         secret = self.b.directory / "secrets.toml"
         os.symlink(secret, self.b.flash / "link")
         os.symlink(self.b.directory, self.b.flash / "linkdir")
-        for path in ("../secrets.toml", "/../secrets.toml", "/dir/../../secrets.toml", "/link", "/linkdir/secrets.toml"):
+        for path in ("../secrets.toml", "/../secrets.toml", "/dir/../../secrets.toml", "/link",
+                     "/linkdir/secrets.toml"):
             with self.subTest(path=path):
                 for protocol in ("v1", "v2"):
                     self.refused(1, path, arguments=("--protocol", protocol, "get", path, "-"))
@@ -83,7 +84,8 @@ class Errors(EndToEnd):
                         self.assertEqual(result.status, 1, result)
                     self.assertEqual(secret.read_text(), before)
                 result = self.mqboard(self.b, "eval", f"open({path!r}).read()", env=self.operator)
-                self.assertEqual(result.status, 0 if path == "/link" and not (self.b.flash / "link").is_symlink() else 1)
+                replaced = path == "/link" and not (self.b.flash / "link").is_symlink()
+                self.assertEqual(result.status, 0 if replaced else 1)
                 self.assertNotIn(b"board-pw", result.out)
 
     def test_a_full_flash_is_said_and_leaves_the_old_file(self):
@@ -95,7 +97,8 @@ class Errors(EndToEnd):
             self.assertEqual(sorted(path.name for path in self.b.flash.iterdir()), ["dir", "file"])
 
     def test_usage_errors(self):
-        for arguments in (("nosuchverb",), ("eval",), ("--port", "70000", "eval", "1"), ("-T", "soon", "eval", "1"), ()):
+        for arguments in (("nosuchverb",), ("eval",), ("--port", "70000", "eval", "1"), ("-T", "soon", "eval", "1"),
+                          ()):
             with self.subTest(arguments=arguments):
                 result = self.mqboard(self.b, *arguments, env=self.operator)
                 self.assertEqual((result.status, result.out), (2, b""), result)

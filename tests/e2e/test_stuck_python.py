@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An application that loops for ever, with or without making garbage, does not take the board away from its operator."""
+"""An application that loops for ever, making garbage or not, does not take the board away from its operator."""
 import os
 import time
 import unittest
@@ -18,7 +18,8 @@ class StuckPython(EndToEnd):
     def stuck_board(self, loop):
         application = f"import logging\nlogging.getLogger('app').warning('looping')\n{loop}\n"
         board = self.board(self.server, files={"main.py": application, "data.txt": "0123456789" * 10})
-        self.peer(self.server, f"{board.prefix}/log").wait_for(lambda m: b"looping" in m.payload, "the application's log")
+        log = self.peer(self.server, f"{board.prefix}/log")
+        log.wait_for(lambda m: b"looping" in m.payload, "the application's log")
         return board
 
     def still_manageable(self, board):
@@ -63,7 +64,8 @@ class StuckPython(EndToEnd):
 
     def test_recursion_and_exhausted_memory_are_exceptions_and_the_board_goes_on(self):
         board = self.board(self.server)
-        for source, error in (("def f(): f()\nf()", "RuntimeError"), ("x=[]\nwhile 1: x.append(bytearray(1000))", "MemoryError"),
+        for source, error in (("def f(): f()\nf()", "RuntimeError"),
+                              ("x=[]\nwhile 1: x.append(bytearray(1000))", "MemoryError"),
                               ("bytearray(1<<28)", "MemoryError")):
             result = self.mqboard(board, "eval", source)
             self.assertEqual(result.status, 1)
