@@ -6,8 +6,8 @@
 //   mqtt::Client client(io.get_executor(), options);
 //   ...in a coroutine on io:
 //   if (auto up = co_await client.connect(); !up) co_return report(up.error().message());
-//   co_await client.subscribe("greetings/#", QoS::at_least_once);
-//   co_await client.publish("greetings/world", "hello", {.qos = QoS::at_least_once});
+//   co_await client.subscribe("greetings/#", Qos::at_least_once);
+//   co_await client.publish("greetings/world", "hello", {.qos = Qos::at_least_once});
 //   while (auto message = co_await client.receive()) std::cout << message->text() << '\n';
 //
 // Threads. A Client lives on its executor, which must not run its handlers concurrently: an io_context run by
@@ -45,6 +45,8 @@
 #include <mqboard/mqtt/error.hpp>
 #include <mqboard/mqtt/message.hpp>
 #include <mqboard/mqtt/options.hpp>
+#include <mqboard/mqtt/properties.hpp>
+#include <mqboard/mqtt/reason_code.hpp>
 #include <mqboard/mqtt/types.hpp>
 
 namespace mqboard::mqtt {
@@ -53,17 +55,19 @@ namespace asio = boost::asio;
 
 // How to publish one message.
 struct PublishOptions {
-  QoS qos = QoS::at_most_once;
+  Qos qos = Qos::at_most_once;
   bool retain = false;
   // true: complete when the message is done (QoS 0: given to the connection, QoS 1: PUBACK, QoS 2: PUBCOMP).
   // false: complete when it is accepted, which waits only for room in the window: streaming.
   bool sync = true;
   std::chrono::milliseconds timeout{0};  // 0: none
+  PropertyView properties{};             // 5.0; borrowed like topic and payload
 };
 
 struct SubscribeOptions {
   bool sync = true;                      // false: complete when the request is queued
   std::chrono::milliseconds timeout{0};  // 0: none
+  PropertyView properties{};             // 5.0; borrowed
 };
 
 // What happened to the connection, as handed to Client::on_event.
@@ -146,7 +150,7 @@ class Client {
   // --- Subscribing
 
   // Subscribes to one filter; completes with the QoS the broker granted, or fails with Errc::rejected.
-  asio::awaitable<Result<QoS>> subscribe(std::string_view filter, QoS qos = QoS::at_most_once,
+  asio::awaitable<Result<Qos>> subscribe(std::string_view filter, Qos qos = Qos::at_most_once,
                                          SubscribeOptions options = {});
 
   // Subscribes to several filters in one packet; completes with one reason code each, in order: check them.

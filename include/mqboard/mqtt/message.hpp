@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include <mqboard/mqtt/properties.hpp>
 #include <mqboard/mqtt/types.hpp>
 
 namespace mqboard::mqtt {
@@ -50,9 +51,10 @@ struct AckToken {
 struct MessageView {
   std::string_view topic;
   std::span<const std::uint8_t> payload;
-  QoS qos = QoS::at_most_once;
-  bool retained = false;   // the broker's stored message, sent because of a new subscription
-  bool duplicate = false;  // the broker may have sent it before [MQTT-3.3.1-1]
+  Qos qos = Qos::at_most_once;
+  bool retained = false;      // the broker's stored message, sent because of a new subscription
+  bool duplicate = false;     // the broker may have sent it before [MQTT-3.3.1-1]
+  PropertyView properties{};  // 5.0; borrowed like the rest
   AckToken ack{};
 
   [[nodiscard]] std::string_view text() const {
@@ -64,7 +66,7 @@ struct MessageView {
 struct Message {
   std::string topic;
   std::string payload;
-  QoS qos = QoS::at_most_once;
+  Qos qos = Qos::at_most_once;
   bool retained = false;
   bool duplicate = false;
   AckToken ack{};

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <mqboard/mqtt/error.hpp>
+#include <mqboard/mqtt/properties.hpp>
 #include <mqboard/mqtt/types.hpp>
 
 namespace mqboard::mqtt {
@@ -66,8 +67,9 @@ struct TlsOptions {
 struct Will {
   std::string topic;
   std::string payload;
-  QoS qos = QoS::at_most_once;
+  Qos qos = Qos::at_most_once;
   bool retain = false;
+  Properties properties{};  // 5.0: will delay, message expiry, content type, ...
 };
 
 // What an operation does that finds neither a connection nor room in the window.
@@ -102,6 +104,9 @@ struct Options {
   // 5.0: how long the broker keeps the session after the connection ends. Unset: 0 when clean_session, else
   // for ever.
   std::optional<std::chrono::seconds> session_expiry;
+  // 5.0: further properties of CONNECT, such as user properties. Those with an option of their own here are
+  // refused.
+  Properties connect_properties;
   // Renew the subscriptions made through this Client whenever a connection begins without their session.
   bool resubscribe = true;
   // Keep unacknowledged messages and inbound QoS 2 state in this file, so that they survive the process.
