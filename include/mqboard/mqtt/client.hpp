@@ -6,8 +6,8 @@
 //   mqtt::Client client(io.get_executor(), options);
 //   ...in a coroutine on io:
 //   if (auto up = co_await client.connect(); !up) co_return report(up.error().message());
-//   co_await client.subscribe("greetings/#", Qos::at_least_once);
-//   co_await client.publish("greetings/world", "hello", {.qos = Qos::at_least_once});
+//   co_await client.subscribe("greetings/#", QoS::at_least_once);
+//   co_await client.publish("greetings/world", "hello", {.qos = QoS::at_least_once});
 //   while (auto message = co_await client.receive()) std::cout << message->text() << '\n';
 //
 // Threads. A Client lives on its executor, which must not run its handlers concurrently: an io_context run by
@@ -55,7 +55,7 @@ namespace asio = boost::asio;
 
 // How to publish one message.
 struct PublishOptions {
-  Qos qos = Qos::at_most_once;
+  QoS qos = QoS::at_most_once;
   bool retain = false;
   // true: complete when the message is done (QoS 0: given to the connection, QoS 1: PUBACK, QoS 2: PUBCOMP).
   // false: complete when it is accepted, which waits only for room in the window: streaming.
@@ -95,7 +95,7 @@ struct LinkSuspect {
   Error error;
 };
 
-using Event = std::variant<Connected, Disconnected, SessionLost, LinkSuspect>;
+using ConnectionEvent = std::variant<Connected, Disconnected, SessionLost, LinkSuspect>;
 
 // Counted since construction; for health pages and tests.
 struct Statistics {
@@ -150,7 +150,7 @@ class Client {
   // --- Subscribing
 
   // Subscribes to one filter; completes with the QoS the broker granted, or fails with Errc::rejected.
-  asio::awaitable<Result<Qos>> subscribe(std::string_view filter, Qos qos = Qos::at_most_once,
+  asio::awaitable<Result<QoS>> subscribe(std::string_view filter, QoS qos = QoS::at_most_once,
                                          SubscribeOptions options = {});
 
   // Subscribes to several filters in one packet; completes with one reason code each, in order: check them.
@@ -179,7 +179,7 @@ class Client {
 
   // --- Watching the connection
 
-  void on_event(std::function<void(const Event&)> handler);
+  void on_event(std::function<void(const ConnectionEvent&)> handler);
 
   // For whoever manages the link below: it is (back) up, so connect now instead of when the back-off ends; or
   // it is down, so do not try until link_up().

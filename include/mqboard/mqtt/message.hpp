@@ -51,7 +51,7 @@ struct AckToken {
 struct MessageView {
   std::string_view topic;
   std::span<const std::uint8_t> payload;
-  Qos qos = Qos::at_most_once;
+  QoS qos = QoS::at_most_once;
   bool retained = false;      // the broker's stored message, sent because of a new subscription
   bool duplicate = false;     // the broker may have sent it before [MQTT-3.3.1-1]
   PropertyView properties{};  // 5.0; borrowed like the rest
@@ -66,7 +66,7 @@ struct MessageView {
 struct Message {
   std::string topic;
   std::string payload;
-  Qos qos = Qos::at_most_once;
+  QoS qos = QoS::at_most_once;
   bool retained = false;
   bool duplicate = false;
   AckToken ack{};

@@ -67,7 +67,7 @@ struct TlsOptions {
 struct Will {
   std::string topic;
   std::string payload;
-  Qos qos = Qos::at_most_once;
+  QoS qos = QoS::at_most_once;
   bool retain = false;
   Properties properties{};  // 5.0: will delay, message expiry, content type, ...
 };
