@@ -7,22 +7,13 @@
 #include <string_view>
 
 #include "core/base/file_system.hpp"
+#include "core/base/hasher.hpp"
 #include "core/command/status.hpp"
 
 namespace mqboard::command {
 
-using Sha256 = std::array<std::uint8_t, 32>;
-
-// SHA-256 as core sees it; implemented outside core (OpenSSL). reset() before each use; digest() ends it.
-class Hasher {
- public:
-  virtual void reset() = 0;
-  virtual void update(Bytes data) = 0;
-  virtual Sha256 digest() = 0;
-
- protected:
-  ~Hasher() = default;
-};
+using mqboard::Hasher;
+using mqboard::Sha256;
 
 // Lower or upper case; nothing unless exactly 64 digits.
 [[nodiscard]] std::optional<Sha256> parse_hex(std::string_view hex);
