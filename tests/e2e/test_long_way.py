@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""What 100 ms of round trip cost: counted in round trips at the proxy, not in seconds of this machine."""
+import time
+import unittest
+
+from harness import EndToEnd
+from proxy import Proxy
+
+RTT_S = 0.1
+
+
+class LongWay(EndToEnd):
+    def setUp(self):
+        super().setUp()
+        self.server = self.broker()
+        self.b = self.board(self.server)
+        self.proxy = Proxy(self.server.port, RTT_S / 2)
+        self.addCleanup(self.proxy.close)
+
+    def far(self, *arguments, **options):
+        start = time.monotonic()
+        result = self.check(self.mqboard(self.b, *arguments, env={"MQBOARD_SERVER": self.proxy.url}, **options))
+        return result, (time.monotonic() - start) / RTT_S
+
+    def test_an_eval_takes_two_and_a_half_round_trips_with_connecting(self):
+        # TCP's own handshake ends at the proxy; the rest is CONNECT+SUBSCRIBE+PUBLISH and the answer.
+        best = min(self.far("eval", "45+876")[1] for _ in range(5))
+        self.assertLessEqual(best, 2.5)
+
+    def test_files_of_1_5_mb_each_way_are_whole(self):
+        local, back = self.directory / "local", self.directory / "back"
+        local.write_bytes(bytes(i * 2654435761 >> 11 & 255 for i in range(1_500_000)))
+        _, put = self.far("put", local, "/big")
+        _, get = self.far("get", "/big", back)
+        self.assertEqual(back.read_bytes(), local.read_bytes())
+        self.assertLessEqual(put, 12)
+        self.assertLessEqual(get, 12)
+
+
+if __name__ == "__main__":
+    unittest.main()
