@@ -37,9 +37,8 @@ using RequestId = FixedText<kMaxId>;
 struct RequestTopic {
   std::string_view command{};
   std::string_view id{};
-  std::string_view
-      tail;  // what follows the '/' after the id: a path ("/abs/path" after a double slash), a hash
-  bool has_tail = false;  // `.../<id>/` has a tail, the empty one: the watchdog's loop-back
+  std::string_view tail{};  // what follows the '/' after the id: a path, a hash
+  bool has_tail = false;    // `.../<id>/` has a tail, the empty one: the watchdog's loop-back
   bool operator==(const RequestTopic&) const = default;
 };
 
