@@ -16,12 +16,12 @@
 //
 // State, seen from one end (events are receive() unless named):
 //
-//   open      | STATUS received in order, or our END with STATUS acknowledged     -> closed
-//             | both ENDs through without a STATUS                                -> closed
-//             | ABORT, or a peer of another life, or silence for peer_timeout     -> closed (status says why)
-//             | abort()                                                           -> closing until ABORT was
-//             polled
-//   closed    | answers late frames so that the peer can close too; until linger is over, then forget it
+//   open    | STATUS received in order, or our END with STATUS acknowledged      -> closed
+//           | both ENDs through without a STATUS                                 -> closed
+//           | ABORT, or a peer of another life, or silence for peer_timeout      -> closed; status() says why
+//           | abort()                                                            -> closed once ABORT was
+//           polled
+//   closed  | answers late frames so that the peer can close too; after `linger` it may be forgotten
 //
 // Sans-I/O: the owner hands in frames and time, polls frames out when its MQTT publish window has room, and
 // asks deadline() when to poll again though nothing happened. No allocation. Not thread-safe.

@@ -1,58 +1,53 @@
 // The operations a channel carries: one definition for board and CLI (docs/WIRE.md, "Operations").
 //
 // The opener's stream begins with a head record whose fields are the request: Field::operation and its
-// arguments. The acceptor's stream carries what the table says, then ends with the status. Sizes and offsets
-// in bytes, times in ms unless named _s. A path is the board's (file_system.hpp). [x]: optional.
+// arguments. The acceptor's stream carries what is listed here and ends with the status. Sizes and offsets
+// are in bytes. A path is the board's (file_system.hpp). [x] is optional, x* any number of.
 //
-//   operation    request fields                        opener then sends        acceptor sends
-//   ------------ ------------------------------------- ------------------------
-//   ----------------------------------- eval         source? (else all input is source)    [input] output*,
-//   error*, result (repr) exec         source?, [name], [argument*]          [source record first if output*,
-//   error*; live
-//                                                      no field], input*
-//   repl                                               source, complete,        ready, then per source:
-//   output*,
-//                                                      interrupt, input         error*, [result], ready
-//   interrupt                                                                   -
-//   get          path, [offset, sha256 of prefix]      -                        head: size, sha256,
-//   modified_s,
-//                                                                               offset; body from offset
-//   put          path, size, sha256, [resume]          body from offset         head: offset, [sha256 of what
-//   is
-//                                                                               there | identical]
-//   list         path, [recursive], [hashes]           -                        entry*: name, kind, size,
-//                                                                               modified_s, [sha256]
-//   stat         path, [hashes]                        -                        head: kind, size, modified_s,
-//   [sha256] make_dir     path, [parents]                       -                        - remove       path,
-//   [recursive], [missing_ok]       -                        -    (file, empty or whole directory) remove_dir
-//   path                                  -                        - rename       path, to - - space - head:
-//   size, free touch        path                                  -                        - info - result:
-//   the status JSON, and more reset        mode, [delay]                         -                        -
-//   (status before the reset) log_follow   [level], [name], [since_boot]         - log*  until cancelled
-//   log_level    [name, level]                         -                        entry*: name, level
-//   crash_list                                         -                        entry*: name, size,
-//   modified_s, text crash_get    name                                  -                        head: size;
-//   body crash_remove name (or recursive: all)              -                        - ota_install  size,
-//   sha256, [resume]                body from offset         head: offset, [sha256]; entry*: text,
-//                                                                               offset (progress of
-//                                                                               verification)
-//   ota_status                                         -                        result: JSON
-//   ota_confirm                                        -                        -
-//   ota_rollback                                       -                        -
+//   operation     arguments; what else the opener sends       what the acceptor sends
+//   ------------  ------------------------------------------  --------------------------------------------
+//   eval          [source], [name]; [source], input*          output*, error*, [result]: repr
+//   exec          [source], [name], [argument*];              output*, error*
+//                 [source], input*, interrupt*
+//   repl          -; source, complete, interrupt, input       ready; per source: output*, error*,
+//                                                             [result], ready; per complete: result
+//   interrupt     -                                           -
+//   get           path, [offset, sha256]                      head: size, sha256, modified_s, offset; body
+//   put           path, size, sha256, [resume]; [head,] body  [head: offset, sha256 | identical]
+//   list          path, [recursive], [hashes]                 entry*: name, kind, size, modified_s, [sha256]
+//   stat          path, [hashes]                              head: kind, size, modified_s, [sha256]
+//   make_dir      path, [parents]                             -
+//   remove        path, [recursive], [missing_ok]             -
+//   remove_dir    path                                        -
+//   rename        path, to                                    -
+//   space         -                                           head: size, free
+//   touch         path                                        -
+//   info          -                                           result: JSON, the announcement and more
+//   reset         mode, [delay]                               - (the status precedes the reset)
+//   log_follow    [level], [name], [since_boot]               log*, until cancelled
+//   log_level     [name, level]                               entry*: name, level
+//   crash_list    -                                           entry*: name, size, modified_s, text
+//   crash_get     name                                        head: size; body
+//   crash_remove  name, or recursive for all                  -
+//   ota_install   size, sha256, [resume]; [head,] body        [head: offset, sha256]
+//   ota_status    -                                           result: JSON
+//   ota_confirm   -                                           -
+//   ota_rollback  -                                           -
 //
-// put and ota_install. Without `resume` the body follows the request at once, from 0: one flight for a small
-// file. With `resume` the opener waits for the head: `identical` means that the target has this content
-// already and the opener ends its stream; else `offset` bytes are on flash and `sha256` is their hash. When
-// the opener's own first `offset` bytes hash to the same it sends a head record with that `offset` and the
-// body from there; else a head with offset 0 and everything. Either way the acceptor hashes what it reads
-// back from storage before it answers ok.
+// eval and exec. The source is a field of up to kMaxSourceField bytes, or one source record of any length up
+// to the board's limit, and then no field. eval tries an expression first, then statements, as v1 does; exec
+// takes statements only and sets sys.argv to name and arguments. Status: ok, exception, interrupted, crashed,
+// or exited after a last head record with the exit status. Cancelling interrupts the code.
 //
-// get. With `offset` and `sha256` the opener has that prefix already; the head's `offset` says whether the
-// body starts there (hash equal) or at 0.
+// put and ota_install. Without `resume` the body follows the request at once, from offset 0: one flight for a
+// small file. With `resume` the opener waits for the acceptor's head. `identical`: the target has this
+// content already, the opener ends its stream. Else `offset` bytes are on flash and `sha256` is their hash;
+// if the opener's own first bytes have the same hash it sends a head with that `offset` and the body from
+// there, if not, a head with offset 0 and all of the body. The acceptor hashes what it reads back from
+// storage before it answers ok. Cancelling, or losing the channel, keeps what the next attempt can resume.
 //
-// Status: ok or why not. eval and exec: exception, interrupted, exited (exit status in Field::exit of a last
-// head record), crashed. Cancelling eval or exec interrupts the code; cancelling a transfer keeps what can be
-// resumed.
+// get. With `offset` and `sha256` the opener has that prefix already; the acceptor's head says with `offset`
+// whether the body starts there, the hashes being equal, or at 0.
 #pragma once
 
 #include <cstdint>
@@ -62,6 +57,8 @@
 #include "core/command/transfer.hpp"
 
 namespace mqboard::command {
+
+inline constexpr std::size_t kMaxSourceField = 2048;
 
 // On the wire: never renumber, only add.
 enum class Operation : std::uint8_t {

@@ -13,7 +13,6 @@ bool comes_whole(RecordKind kind) {
   switch (kind) {
     case RecordKind::head:
     case RecordKind::entry:
-    case RecordKind::source:
     case RecordKind::complete:
     case RecordKind::ready:
       return true;

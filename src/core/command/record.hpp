@@ -28,7 +28,7 @@ enum class RecordKind : std::uint8_t {
   error = 4,      // bytes of its standard error, tracebacks included
   entry = 5,      // fields: one item of a listing
   result = 6,     // text: repr of a value, a traceback, a JSON document
-  source = 7,     // repl: Python source to run next
+  source = 7,     // Python source to run
   ready = 8,      // repl: fields; the interpreter waits for source
   interrupt = 9,  // repl, exec: empty; raise KeyboardInterrupt
   complete = 10,  // repl: text; asks for the names that continue it, answered by one result: a name per line
@@ -56,7 +56,7 @@ class RecordWriter {
 
 // Cuts a stream, arriving in any pieces, into records.
 //
-// head, entry, source, complete and ready records come whole, borrowed from the input when they lie in one
+// head, entry, complete and ready records come whole, borrowed from the input when they lie in one
 // piece and else assembled in `scratch`; longer than scratch is an error. All others come in pieces as they
 // arrive.
 class RecordReader {
