@@ -1,7 +1,7 @@
 """A TCP proxy of the tests' own between a client and a broker on loopback: a long way, and the faults of one.
 
-Runs an asyncio loop on a thread of its own. Every byte arrives `one_way_s` after it was sent; capacity is not limited, so
-that what is measured is round trips. cut() resets all connections, stall() holds everything back until resume().
+Runs an asyncio loop on a thread of its own. Every byte arrives `one_way_s` after it was sent; capacity is not limited,
+so that what is measured is round trips. cut() resets all connections, stall() holds everything back until resume().
 """
 import asyncio
 import contextlib
