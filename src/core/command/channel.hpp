@@ -19,8 +19,7 @@
 //   open    | STATUS received in order, or our END with STATUS acknowledged      -> closed
 //           | both ENDs through without a STATUS                                 -> closed
 //           | ABORT, or a peer of another life, or silence for peer_timeout      -> closed; status() says why
-//           | abort()                                                            -> closed once ABORT was
-//           polled
+//           | abort()                                                            -> closed, ABORT polled
 //   closed  | answers late frames so that the peer can close too; after `linger` it may be forgotten
 //
 // Sans-I/O: the owner hands in frames and time, polls frames out when its MQTT publish window has room, and
