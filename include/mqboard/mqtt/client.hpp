@@ -78,6 +78,12 @@ struct Connected {
   std::uint32_t attempt = 1;  // how many tries this connection took
 };
 
+// An attempt to connect failed.
+struct ConnectFailed {
+  Error error;
+  bool will_retry = false;
+};
+
 struct Disconnected {
   Error error;  // why; Errc::cancelled after disconnect()
   bool will_reconnect = false;
@@ -95,7 +101,7 @@ struct LinkSuspect {
   Error error;
 };
 
-using ConnectionEvent = std::variant<Connected, Disconnected, SessionLost, LinkSuspect>;
+using ConnectionEvent = std::variant<Connected, ConnectFailed, Disconnected, SessionLost, LinkSuspect>;
 
 // Counted since construction; for health pages and tests.
 struct Statistics {

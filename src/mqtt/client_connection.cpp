@@ -1,0 +1,312 @@
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "mqtt/client_impl.hpp"
+#include "mqtt/dialer.hpp"
+
+namespace mqboard::mqtt {
+namespace {
+
+// A connection that lived shorter than this counts as a failed attempt: no hot loop against a broker that
+// accepts and drops, or against another client with our client id.
+constexpr Millis kStableAfter{5'000};
+
+SessionLimits limits_for(const Options& options) {
+  SessionLimits limits;
+  constexpr std::size_t kOthers = 16;  // subscribes and unsubscribes under way
+  const std::size_t messages = options.send_window + options.offline_messages + kOthers;
+  limits.outgoing_messages = static_cast<std::uint16_t>(std::min<std::size_t>(messages, 65'535));
+  limits.store_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(options.send_buffer_size, 1U << 30U));
+  limits.out_bytes = 64 * 1024;
+  limits.receive_window = std::max<std::uint16_t>(options.receive_maximum, 1);
+  return limits;
+}
+
+SessionConfig config_for(const Options& options) {
+  SessionConfig config;
+  config.version = options.version;
+  config.response_time = options.response_time;
+  config.send_window = std::max<std::uint16_t>(options.send_window, 1);
+  config.pipeline_window = config.send_window;
+  config.acknowledge = AckMode::manual;  // by us, once the application has the message
+  if (options.queue_policy == QueuePolicy::drop_oldest_qos0) {
+    config.offline_qos0 = OfflineQos0::drop_oldest;
+  } else if (options.offline_messages > 0) {
+    config.offline_qos0 = OfflineQos0::queue;
+  }
+  return config;
+}
+
+std::string make_client_id() {
+  std::random_device device;
+  std::string id = "mqb-";
+  for (int i = 0; i < 16; ++i) id += "0123456789abcdef"[device() % 16];
+  return id;
+}
+
+// Whether the trouble lies below MQTT, where whoever manages the link may help.
+bool is_link_trouble(const Error& error) {
+  return error == Errc::resolve_failed || error == Errc::unreachable || error == Errc::connect_timeout ||
+         error == Errc::response_timeout || error == Errc::connection_reset;
+}
+
+}  // namespace
+
+Client::Impl::Impl(asio::any_io_executor executor, Options options, std::shared_ptr<TimeSource> time)
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      time_(std::move(time)),
+      waiters_(Waiters::create(executor_, *time_)),
+      session_(limits_for(options_), config_for(options_)),
+      slots_(std::size_t{limits_for(options_).outgoing_messages} + 1),
+      subscriptions_(options_.resubscribe),
+      queue_(options_.receive_queue_size),
+      random_(std::random_device{}()) {
+  if (options_.client_id.empty() && options_.version == ProtocolVersion::v3_1_1 && options_.clean_session) {
+    options_.client_id = make_client_id();
+  }
+}
+
+void Client::Impl::start() { launch(Goal::stay_connected); }
+
+void Client::Impl::launch(Goal goal) {
+  goal_ = std::max(goal_, goal);
+  if (running_ || gone_) return;
+  running_ = true;
+  if (!alarm_) {
+    alarm_ = time_->make_alarm(executor_, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->on_alarm();
+    });
+  }
+  asio::co_spawn(executor_, run(shared_from_this()), asio::detached);
+}
+
+asio::awaitable<Result<Connected>> Client::Impl::connect(std::shared_ptr<Impl>) {
+  if (connected()) co_return last_connected_;
+  round_outcome_ = {};
+  launch(Goal::one_round);
+  const Wake wake = co_await waiters_->wait(connect_list_);
+  if (connected()) co_return last_connected_;
+  if (wake == Wake::cancelled && goal_ == Goal::one_round) {
+    goal_ = Goal::idle;
+    waiters_->wake_all(attempt_list_, Wake::cancelled);
+    waiters_->resume_woken_later();
+  }
+  if (wake == Wake::notified && !round_outcome_) co_return std::unexpected(round_outcome_.error());
+  if (wake == Wake::notified && link_error_) co_return std::unexpected(*link_error_);
+  co_return std::unexpected(Error(Errc::cancelled));
+}
+
+// Holds the connection up until nobody wants it any more.
+asio::awaitable<void> Client::Impl::run(std::shared_ptr<Impl>) {
+  std::uint32_t failures = 0;
+  std::uint32_t attempts = 0;
+  while (goal_ != Goal::idle) {
+    co_await back_off(failures);
+    if (goal_ == Goal::idle) break;
+    const TimePoint began = time_->now();
+    Result<void> reached = co_await round(attempts);
+    if (reached) {
+      if (goal_ == Goal::one_round) goal_ = Goal::stay_connected;
+      while (link_) co_await waiters_->wait(link_changed_);
+      failures = time_->now() - began < kStableAfter ? failures + 1 : 0;
+      attempts = 0;
+    } else if (goal_ == Goal::one_round) {
+      round_outcome_ = std::move(reached);
+      goal_ = Goal::idle;
+    } else {
+      ++failures;
+    }
+  }
+  running_ = false;
+  waiters_->wake_all(connect_list_);
+  waiters_->wake_all(ended_list_);
+  waiters_->resume_woken_later();
+}
+
+// Tries every endpoint once, beginning with the one that worked last. The first error is the round's.
+asio::awaitable<Result<void>> Client::Impl::round(std::uint32_t& attempts) {
+  Result<void> outcome = std::unexpected(Error(Errc::bad_option, "no broker given"));
+  for (std::size_t tried = 0; tried < options_.endpoints.size(); ++tried) {
+    const Endpoint& endpoint = options_.endpoints[next_endpoint_ % options_.endpoints.size()];
+    last_connected_ = {.endpoint = endpoint.name(), .client_id = options_.client_id, .attempt = ++attempts};
+    Result<void> reached = co_await attempt(endpoint);
+    if (reached) co_return reached;
+    ++next_endpoint_;
+    if (goal_ == Goal::idle) co_return reached;
+    const bool last = tried + 1 == options_.endpoints.size();
+    report(ConnectFailed{reached.error(), !last || goal_ == Goal::stay_connected});
+    if (is_link_trouble(reached.error())) report(LinkSuspect{reached.error()});
+    if (tried == 0) outcome = std::move(reached);
+  }
+  co_return outcome;
+}
+
+asio::awaitable<Result<void>> Client::Impl::attempt(const Endpoint& endpoint) {
+  Attempt attempt{executor_,      *time_, waiters_, attempt_list_, time_->now() + options_.connect_timeout,
+                  endpoint.name()};
+  auto transport = co_await open_transport(attempt, endpoint);
+  if (!transport) co_return std::unexpected(std::move(transport.error()));
+  if (auto begun = begin_session(); !begun) co_return begun;
+  up_ = false;
+  link_ = std::make_shared<Link>(*this, *session_, *time_, std::move(*transport), statistics_);
+  link_->start();
+  if (options_.pipeline) {
+    send_wanted_subscriptions();
+    waiters_->wake_all(session_open_);
+  }
+  request_turn();
+  const Wake wake = co_await waiters_->wait(link_changed_, attempt.deadline);
+  if (wake == Wake::timeout) end_link(Error(Errc::connect_timeout, attempt.name + ": no CONNACK"));
+  if (wake == Wake::cancelled) end_link(Error(Errc::cancelled));
+  if (up_) co_return Result<void>{};
+  co_return std::unexpected(*link_error_);
+}
+
+asio::awaitable<Result<std::unique_ptr<Transport>>> Client::Impl::open_transport(Attempt& attempt,
+                                                                                 const Endpoint& endpoint) {
+  if (endpoint.secure() && !tls_) {
+    auto context = TlsContext::create(options_.tls);
+    if (!context) co_return std::unexpected(std::move(context.error()));
+    tls_ = std::move(*context);
+  }
+  auto socket = co_await dial(attempt, endpoint);
+  if (!socket) co_return std::unexpected(std::move(socket.error()));
+  auto transport = make_socket_transport(std::move(*socket));
+  if (endpoint.secure()) {
+    auto secured = co_await tls_->handshake(attempt, std::move(transport), endpoint.host);
+    if (!secured) co_return std::unexpected(std::move(secured.error()));
+    transport = std::move(*secured);
+  }
+  co_return Result<std::unique_ptr<Transport>>(std::move(transport));
+}
+
+Result<void> Client::Impl::begin_session() {
+  const bool clean = options_.clean_session || (options_.clean_slate && !ever_connected_);
+  subscriptions_.on_connection_begin(clean);
+  ConnectOptions connect;
+  connect.clean_start = clean;
+  connect.keep_alive_s =
+      static_cast<std::uint16_t>(std::clamp<std::int64_t>(options_.keep_alive.count(), 0, 65'535));
+  connect.client_id = options_.client_id;
+  if (options_.user_name) connect.user_name = *options_.user_name;
+  if (options_.password) connect.password = as_bytes(*options_.password);
+  if (options_.will) {
+    const Will& will = *options_.will;
+    connect.will =
+        WillView{will.topic, as_bytes(will.payload), will.qos, will.retain, will.properties.view()};
+  }
+  connect.properties = options_.connect_properties.view();
+  const auto expiry = options_.session_expiry.value_or(
+      std::chrono::seconds(options_.clean_session ? 0 : std::int64_t{0xFFFFFFFF}));
+  connect.session_expiry_s =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(expiry.count(), 0, std::int64_t{0xFFFFFFFF}));
+  connect.maximum_packet_bytes =
+      static_cast<std::uint32_t>(std::min<std::size_t>(options_.max_packet_size, 1U << 28U));
+  connect.pipeline = options_.pipeline;
+  connect.adopt_session = true;  // the broker may know more of us than this process does
+  if (const auto begun = session_->connect(connect, time_->now()); !begun) {
+    return std::unexpected(Error(Errc::bad_option, std::string(describe(begun.error()))));
+  }
+  return {};
+}
+
+void Client::Impl::end_link(Error error) {
+  const auto link = std::exchange(link_, nullptr);
+  if (!link) return;
+  link->pump_output();
+  link->close();
+  session_->transport_lost(time_->now());
+  subscriptions_.on_connection_lost();
+  if (!(error == Errc::cancelled) && error.detail.empty()) error.detail = error.code.message();
+  if (!(error == Errc::cancelled) && !error.detail.starts_with(last_connected_.endpoint)) {
+    error.detail = last_connected_.endpoint + ": " + error.detail;
+  }
+  link_error_ = error;
+  drain_events();
+  waiters_->wake_all(link_changed_);
+  if (!up_) return;
+  report(Disconnected{error, goal_ == Goal::stay_connected});
+  if (is_link_trouble(error)) report(LinkSuspect{std::move(error)});
+}
+
+asio::awaitable<void> Client::Impl::back_off(std::uint32_t failures) {
+  while (!link_allowed_ && goal_ != Goal::idle) co_await waiters_->wait(back_off_list_);
+  if (failures == 0 || goal_ == Goal::idle) co_return;
+  const Millis longest = std::max(options_.reconnect_max, options_.reconnect_min);
+  Millis delay = options_.reconnect_min;
+  for (std::uint32_t i = 1; i < failures && delay < longest; ++i) delay *= 2;
+  delay = std::min(delay, longest);
+  const double share = std::uniform_real_distribution<double>(0.0, options_.reconnect_jitter)(random_);
+  delay -= Millis(static_cast<Millis::rep>(static_cast<double>(delay.count()) * std::clamp(share, 0.0, 1.0)));
+  co_await waiters_->wait(back_off_list_, time_->now() + delay);
+}
+
+void Client::Impl::link_up() {
+  link_allowed_ = true;
+  waiters_->wake_all(back_off_list_);
+  waiters_->resume_woken_later();
+}
+
+void Client::Impl::link_down() { link_allowed_ = false; }
+
+asio::awaitable<void> Client::Impl::disconnect(std::shared_ptr<Impl>) {
+  goal_ = Goal::idle;
+  waiters_->wake_all(attempt_list_, Wake::cancelled);
+  waiters_->wake_all(back_off_list_, Wake::cancelled);
+  waiters_->resume_woken_later();
+  if (connected() && session_->disconnect(ReasonCode::success, {}, time_->now())) {
+    request_turn();
+    const Wake wake = co_await waiters_->wait(ended_list_, time_->now() + options_.response_time);
+    if (wake == Wake::notified) co_return finish_waiting();
+  }
+  end_link(Error(Errc::cancelled));
+  finish_waiting();
+  request_turn();
+  if (running_) co_await waiters_->wait(ended_list_);
+}
+
+void Client::Impl::shut_down() {
+  gone_ = true;
+  goal_ = Goal::idle;
+  handler_.reset();
+  event_handler_.reset();
+  end_link(Error(Errc::cancelled));
+  finish_waiting();
+  for (WaitList* const list : {&attempt_list_, &link_changed_, &back_off_list_, &ended_list_}) {
+    waiters_->wake_all(*list, Wake::cancelled);
+  }
+  if (alarm_) alarm_->cancel();
+  waiters_->stop_alarm();
+  waiters_->resume_woken_later();
+}
+
+// Everything the application waits for ends as cancelled.
+void Client::Impl::finish_waiting() {
+  for (Slot& slot : slots_) {
+    if (slot.waiting != nullptr) cancel(*slot.waiting);
+    slot.waiting = nullptr;
+  }
+  for (SubscriptionRequest& request : subscriptions_.entries()) {
+    if (request.waiting != nullptr) cancel(*request.waiting);
+    request.waiting = nullptr;
+  }
+  for (Flush* const flush : flushes_) cancel(flush->operation);
+  flushes_.clear();
+  for (WaitList* const list : {&connect_list_, &room_, &session_open_, &receive_list_}) {
+    waiters_->wake_all(*list, Wake::cancelled);
+  }
+  waiters_->resume_woken_later();
+}
+
+void Client::Impl::cancel(Operation& operation) {
+  operation.failure = Error(Errc::cancelled);
+  finish(operation);
+}
+
+void Client::Impl::report(const ConnectionEvent& event) {
+  if (const auto handler = event_handler_) (*handler)(event);
+}
+
+}  // namespace mqboard::mqtt

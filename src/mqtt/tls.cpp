@@ -1,0 +1,211 @@
+#include "mqtt/tls.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "mqtt/tls_bio.hpp"
+#include "mqtt/tls_context.hpp"
+
+namespace mqboard::mqtt {
+namespace {
+
+std::string openssl_reason() {
+  const unsigned long error = ERR_peek_last_error();
+  const char* const reason = ERR_reason_error_string(error);
+  if (reason != nullptr) return reason;
+  return error != 0 && ERR_SYSTEM_ERROR(error) ? std::strerror(ERR_GET_REASON(error)) : "unknown TLS error";
+}
+
+class TlsTransport final : public Transport {
+ public:
+  TlsTransport(SslPtr ssl, std::unique_ptr<Transport> below)
+      : below_(std::move(below)), ssl_(std::move(ssl)) {
+    BIO* const bio = make_transport_bio(&link_);
+    link_.below = below_.get();
+    SSL_set_bio(ssl_.get(), bio, bio);
+  }
+
+  // One step of the handshake: done when neither blocked nor failed; wants() says what a blocked one waits
+  // for.
+  IoResult handshake() {
+    ERR_clear_error();
+    return outcome(SSL_connect(ssl_.get()));
+  }
+  [[nodiscard]] Ready wants() const { return wants_; }
+  [[nodiscard]] SSL* ssl() const { return ssl_.get(); }
+
+  IoResult read(MutableBytes into) override {
+    ERR_clear_error();
+    std::size_t count = 0;
+    if (SSL_read_ex(ssl_.get(), into.data(), into.size(), &count) != 1) {
+      IoResult result = outcome(0);
+      read_wants_ = wants_;
+      return result;
+    }
+    read_wants_ = Ready::read;
+    return {.bytes = count, .blocked = link_.drained && SSL_has_pending(ssl_.get()) == 0};
+  }
+
+  // Gathers small pieces into full records: one record per packet would cost more than the packet.
+  IoResult write(std::span<const Bytes> pieces) override {
+    IoResult result = write_staged();
+    for (std::size_t offset = 0; !pieces.empty() && !result.blocked && !result.failed();) {
+      const std::size_t before = staged_;
+      stage(pieces, offset);
+      const std::size_t taken = staged_ - before;
+      const IoResult written = write_staged();
+      result.bytes += taken;
+      result.blocked = written.blocked;
+      result.error = written.error;
+      result.detail = written.detail;
+    }
+    return result;
+  }
+
+  void async_wait(Ready direction, std::shared_ptr<ReadyHandler> handler) override {
+    const Ready below = direction == Ready::read ? read_wants_ : Ready::write;
+    if (below != direction) handler = std::make_shared<Redirected>(std::move(handler), direction);
+    below_->async_wait(below, std::move(handler));
+  }
+
+  void shutdown() override {
+    ERR_clear_error();
+    if (SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());
+    below_->shutdown();
+  }
+
+  void close() override { below_->close(); }
+
+ private:
+  // A read that has to write first (TLS 1.3 key update) still reports as a read.
+  struct Redirected final : ReadyHandler {
+    Redirected(std::shared_ptr<ReadyHandler> to, Ready as) : target(std::move(to)), direction(as) {}
+    void on_ready(Ready, bool ok) override { target->on_ready(direction, ok); }
+    std::shared_ptr<ReadyHandler> target;
+    Ready direction;
+  };
+
+  void stage(std::span<const Bytes>& pieces, std::size_t& offset) {
+    while (!pieces.empty() && staged_ < stage_.size()) {
+      const Bytes rest = pieces.front().subspan(offset);
+      const std::size_t count = std::min(rest.size(), stage_.size() - staged_);
+      if (count != 0) std::memcpy(stage_.data() + staged_, rest.data(), count);
+      staged_ += count;
+      offset += count;
+      if (count == rest.size()) pieces = pieces.subspan(1), offset = 0;
+    }
+  }
+
+  IoResult write_staged() {
+    while (staged_ != 0) {
+      ERR_clear_error();
+      std::size_t count = 0;
+      if (SSL_write_ex(ssl_.get(), stage_.data(), staged_, &count) != 1) return outcome(0);
+      staged_ -= count;
+      if (staged_ != 0) std::memmove(stage_.data(), stage_.data() + count, staged_);
+    }
+    return {};
+  }
+
+  IoResult outcome(int returned) {
+    if (returned == 1) return {};
+    switch (SSL_get_error(ssl_.get(), returned)) {
+      case SSL_ERROR_WANT_READ:
+        wants_ = Ready::read;
+        return {.blocked = true};
+      case SSL_ERROR_WANT_WRITE:
+        wants_ = Ready::write;
+        return {.blocked = true};
+      case SSL_ERROR_ZERO_RETURN:
+        return {.error = Errc::connection_closed};
+      case SSL_ERROR_SYSCALL:
+        return {.error = link_.error != Errc{} ? link_.error : Errc::connection_reset};
+      default:
+        return {.error = Errc::tls_failed, .detail = openssl_reason()};
+    }
+  }
+
+  std::unique_ptr<Transport> below_;
+  BioLink link_;
+  SslPtr ssl_;
+  Ready wants_ = Ready::read;
+  Ready read_wants_ = Ready::read;
+  std::size_t staged_ = 0;
+  std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> stage_;
+};
+
+bool is_numeric(const std::string& host) {
+  ASN1_OCTET_STRING* const address = a2i_IPADDRESS(host.c_str());
+  ASN1_OCTET_STRING_free(address);
+  return address != nullptr;
+}
+
+// Tells the three ways a handshake fails apart: wrong name, untrusted, anything else.
+std::unexpected<Error> handshake_error(const Attempt& attempt, const TlsTransport& transport,
+                                       const IoResult& failed, const std::string& host) {
+  if (failed.error != Errc::tls_failed) {
+    return attempt.error(failed.error, make_error_code(failed.error).message() + " during the TLS handshake");
+  }
+  const long verdict = SSL_get_verify_result(transport.ssl());
+  const std::string why = X509_verify_cert_error_string(verdict);
+  switch (verdict) {
+    case X509_V_OK:
+      return attempt.error(Errc::tls_failed, "TLS handshake failed: " + failed.detail);
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return attempt.error(Errc::host_name_mismatch,
+                           "certificate is not valid for " + host + " (" + why + ")");
+    default:
+      return attempt.error(Errc::certificate_untrusted, "certificate not trusted: " + why);
+  }
+}
+
+class Context final : public TlsContext {
+ public:
+  explicit Context(TlsOptions options) : options_(std::move(options)) {}
+
+  Result<void> load() { return core_.load(options_); }
+
+  asio::awaitable<Result<std::unique_ptr<Transport>>> handshake(Attempt& attempt,
+                                                                std::unique_ptr<Transport> below,
+                                                                std::string host) override {
+    if (!options_.server_name.empty()) host = options_.server_name;
+    SslPtr ssl = core_.make_ssl(attempt.name);
+    if (!ssl) co_return attempt.error(Errc::tls_failed, openssl_reason());
+    if (is_numeric(host)) {
+      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), host.c_str());
+    } else {
+      SSL_set1_host(ssl.get(), host.c_str());
+      SSL_set_tlsext_host_name(ssl.get(), host.c_str());
+    }
+    auto transport = std::make_unique<TlsTransport>(std::move(ssl), std::move(below));
+    for (;;) {
+      const IoResult step = transport->handshake();
+      if (step.failed()) co_return handshake_error(attempt, *transport, step, host);
+      if (!step.blocked) co_return Result<std::unique_ptr<Transport>>(std::move(transport));
+      auto ready = co_await attempt.wait_ready(*transport, transport->wants());
+      if (!ready) co_return std::unexpected(std::move(ready.error()));
+    }
+  }
+
+  [[nodiscard]] std::vector<std::uint8_t> ticket() const override { return core_.export_ticket(); }
+
+ private:
+  TlsOptions options_;
+  SslContext core_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<TlsContext>> TlsContext::create(const TlsOptions& options) {
+  auto context = std::make_shared<Context>(options);
+  if (auto loaded = context->load(); !loaded) return std::unexpected(std::move(loaded.error()));
+  return context;
+}
+
+}  // namespace mqboard::mqtt
