@@ -53,8 +53,9 @@ struct ChannelConfig {
   std::uint32_t window_bytes = 1u << 20;      // receive window: how far the peer may be ahead of consume()
   std::uint32_t largest_receive = 64u << 10;  // data bytes accepted in one frame
   std::uint32_t largest_send = 64u << 10;     // data bytes to put into one frame
-  std::uint32_t initial_credit = 16u << 10;  // may be sent before the peer was heard; what every peer grants,
-  std::uint32_t initial_largest = 16u << 10;  //   unless its status announced more
+  std::uint32_t initial_credit =
+      16u << 10;  // may be sent before the peer was heard, at least 1; every peer grants
+  std::uint32_t initial_largest = 16u << 10;  //   this much, its status may announce more
   std::uint16_t frames_in_flight = 64;        // unacknowledged frames, 1 .. kMaxFramesInFlight
   Millis ack_delay{40};                       // how long an acknowledgement may wait for company
   Millis probe_first{1'000};                  // silence before the first probe; doubles up to ...
@@ -121,7 +122,8 @@ class Channel {
 
   [[nodiscard]] bool open() const { return phase_ == Phase::open; }
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
-  [[nodiscard]] bool forgettable(TimePoint now) const;            // closed, and nobody will ask any more
+  // Closed, and nobody will ask any more.
+  [[nodiscard]] bool forgettable(TimePoint now) const { return closed() && now >= forget_at_; }
   [[nodiscard]] const Status& status() const { return status_; }  // how it closed
   [[nodiscard]] std::uint32_t number() const { return identity_.number; }
   [[nodiscard]] const Identity& identity() const { return identity_; }
