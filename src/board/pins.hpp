@@ -23,13 +23,14 @@ enum class PinPull : std::uint8_t { none = 0, down = 1, up = 2 };
 
 enum class PinEdges : std::uint8_t { none = 0, rising = 1, falling = 2, both = 3 };
 
+// What is absent stays as it was; a pin nobody has set up is an input without pull.
 struct PinSetup {
-  PinMode mode = PinMode::in;
-  PinPull pull = PinPull::none;
-  std::optional<bool> level;  // what an output starts with; as it was otherwise
+  std::optional<PinMode> mode;
+  std::optional<PinPull> pull;
+  std::optional<bool> level;  // of the output
 };
 
-// Threads: called on the Python thread.
+// Threads: called on the Python thread; SimulatedPins from any.
 class Pins {
  public:
   template<class Value>
@@ -40,7 +41,7 @@ class Pins {
   virtual Answer<void> configure(std::string_view pin, const PinSetup& setup) = 0;
   virtual Answer<bool> read(std::string_view pin) = 0;
   virtual Answer<void> write(std::string_view pin, bool level) = 0;
-  // From now on reports these changes of an input to whoever was named when the Pins were made.
+  // From now on reports these changes of the pin's level to whoever was named when the Pins were made.
   virtual Answer<void> watch(std::string_view pin, PinEdges edges) = 0;
   // Simulation: what the outside world puts on an input. Real pins answer NotImplementedError.
   virtual Answer<void> drive(std::string_view pin, bool level) = 0;
@@ -53,8 +54,8 @@ class SimulatedPins final : public Pins {
   static constexpr std::size_t kMaxPins = 256;
   using Changed = std::function<void(std::string_view pin, bool level)>;
 
-  // `changed`: a watched edge of an input; `written`: an output changed its level. Either may be empty. Both
-  // are called on the thread that made the change.
+  // `changed`: a watched edge; `written`: an output changed its level. Either may be empty. Both are called
+  // on the thread that made the change, without a lock held.
   explicit SimulatedPins(Changed changed, Changed written = {})
       : changed_(std::move(changed)), written_(std::move(written)) {}
 
@@ -75,10 +76,12 @@ class SimulatedPins final : public Pins {
     [[nodiscard]] bool level() const;
   };
   Answer<State*> find(std::string_view pin);
-  void report(std::string_view pin, const State& state, bool before) const;
+  // Applies `change` to the pin and reports what came of it.
+  template<class Change>
+  Answer<void> update(std::string_view pin, const Change& change);
 
   Changed changed_, written_;
-  std::mutex mutex_;  // guards the map: drive() comes from any thread
+  std::mutex mutex_;  // guards the map
   std::map<std::string, State, std::less<>> pins_;
 };
 

@@ -152,8 +152,8 @@ class BoardApi {
 // The host modules `_board`, `_pins` and `_nvs`. The api outlives the Runtime that gets them.
 [[nodiscard]] std::vector<python::HostModule> make_host_modules(BoardApi& api);
 
-// What to run in every fresh interpreter: boot.py, the modules, main.py, then the tasks for ever. It ends
-// only when the interpreter does.
+// What to run in every fresh interpreter: boot.py, the modules, main.py. When it has ended (main.py may never
+// end) the tasks go on whenever the Python thread is idle.
 [[nodiscard]] std::string launcher_source();
 
 // What the watchdog sends itself as eval: ends in BoardApi::feed_watchdog(secret). The secret is text without

@@ -1,0 +1,100 @@
+# Starts the application in a fresh interpreter: boot.py, the modules of board.toml, main.py. Each failure is logged and
+# reported, and the others go on. Afterwards the tasks run for as long as the interpreter does.
+import sys
+from errno import ENOENT
+
+# Applications that come with the firmware; those of the same name on flash win.
+_APPS = '/rom/apps'
+
+
+def _import_own():
+    # None of the board's own modules may come from a file on flash of the same name.
+    path = sys.path[:]
+    sys.path[:] = ['/rom', '.frozen']
+    import asyncio, gc, json, logging, machine, micropython, os, time
+    import _gc, _tasks, board, mqtt, watchdog
+    sys.modules['gc'] = _gc
+    sys.path[:] = path + [_APPS]
+
+
+def _fill_namespace(main):
+    import micropython
+    modules = sys.modules
+    for name in ('gc', 'sys', 'machine', 'os', 'time', 'logging', 'board', 'mqtt', 'watchdog'):
+        main[name] = modules[name]
+    main['sys'] = sys
+    main['micropython'] = micropython
+    main['log'] = modules['logging'].getLogger('main')
+    main['safemode'] = modules['board'].safemode
+    main['GLOBALS'] = lambda: main
+
+
+def _run_file(name, main):
+    from _tasks import failed
+    try:
+        with open('/' + name) as file:
+            code = compile(file.read(), name, 'exec')
+    except OSError as e:
+        if e.errno != ENOENT:
+            failed(name, e)
+        return
+    except Exception as e:
+        failed(name, e)
+        return
+    try:
+        exec(code, main)
+    except SystemExit:
+        if main['machine']._going_down:
+            raise
+        main['log'].info('%s exited', name)
+    except BaseException as e:
+        failed(name, e)
+
+
+def _start(name):
+    import board, logging, machine, mqtt
+    from _tasks import failed, guarded_task
+    try:
+        __import__(name)
+        start = getattr(sys.modules[name], 'start', None)
+        if start is None:
+            return
+        config = board.table(name)
+        level = config.pop('log', None)
+        if level:
+            logging.getLogger(name).setLevel(level)
+        guarded_task(name, start(mqtt, config))
+    except BaseException as e:
+        if machine._going_down:
+            raise
+        failed(name, e, 'cannot be started')
+
+
+def _cause(machine):
+    number = machine.reset_cause()
+    for name in dir(machine):
+        if name.endswith('_RESET') and getattr(machine, name) == number:
+            return name
+    return str(number)
+
+
+def run(main):
+    _import_own()
+    import asyncio, board, machine, mqtt
+    import _board
+    from _tasks import on_exception
+    _fill_namespace(main)
+    log = main['log']
+    asyncio.get_event_loop().set_exception_handler(on_exception)
+    log.info('mqboard %s, %s, %s%s', board.version, board.prefix, _cause(machine), ', SAFE MODE' if board.safemode else '')
+    if board.safemode:
+        log.warning('safe mode: boot.py, modules and main.py are left out')
+    else:
+        _run_file('boot.py', main)
+        for name in board.modules:
+            if name not in _board.NATIVE.split(','):
+                log.info('starting %s', name)
+                _start(name)
+    mqtt._begin()
+    if not board.safemode:
+        _run_file('main.py', main)
