@@ -29,7 +29,7 @@ inline constexpr std::size_t kSealBytes = 16;
 
 struct Unsealed {
   std::uint32_t sequence = 0;
-  Bytes payload;  // borrowed from the place it was read from
+  Bytes payload{};  // borrowed from the place it was read from
 };
 
 // Writes the sealed record to the front of `place` and returns it; empty when it does not fit.
