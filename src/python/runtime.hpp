@@ -59,8 +59,9 @@ class JobSink {
  public:
   virtual ~JobSink() = default;
 
-  // A piece of output (any bytes, not split at lines or UTF-8 sequences), as soon as it is printed or at most
-  // kOutputChunk bytes later. May block: that is the back-pressure on a program that prints without end.
+  // A line of output with its newline, or a piece of one, at most kOutputChunk bytes; any bytes. A line left
+  // unfinished comes when the program yields (sleep, await) or ends. May block: that is the back-pressure on a
+  // program that prints without end.
   virtual void output(Bytes chunk) = 0;
 
   // Exactly once, after the last output; on the Python thread, or inside the posting call or stop() for a job
@@ -102,7 +103,7 @@ inline constexpr std::size_t kConsoleLine = 1024;
 struct Limits {
   std::size_t heap_bytes = 512 * 1024;         // Python heap, fixed; 64 KiB at least
   std::size_t pystack_words = 4096;            // Python call frames, 4 bytes each
-  std::size_t memory_bytes = 8 * 1024 * 1024;  // linear memory in all: heap, sources and strings in transit
+  std::size_t memory_bytes = 32 * 1024 * 1024;  // address space of the instance; resident is what it touches
   std::size_t jobs_waiting = 64;               // more are refused
   std::size_t source_bytes = 1024 * 1024;      // longer sources are refused
   std::size_t events_waiting = 256;            // see post_event
@@ -124,7 +125,7 @@ struct Options {
 struct Activity {
   enum class Kind : std::uint8_t { stopped, idle, eval, exec, complete, event, task } kind = Kind::stopped;
   JobId job = JobId::none;
-  std::string name;                 // script or event name
+  std::string name = {};  // script or event name
   std::chrono::nanoseconds for_{};  // how long the kind and job have been the same
   bool waiting = false;             // in a host wait (asyncio idle, time.sleep)
   std::size_t jobs_waiting = 0;

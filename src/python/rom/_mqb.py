@@ -1,0 +1,294 @@
+# The Python half of the border to C++ (the other half: src/python/border.cpp, session.cpp).
+#
+# Applications use from here: on_event(name, callable), and Deferred, what a host function that answers later
+# returns. Names with an underscore belong to the host.
+import sys
+import builtins
+import __main__
+import _mqbhost
+from uctypes import addressof
+
+_call = _mqbhost.call
+_Host = type(_call)
+_main = __main__.__dict__
+
+# Numbers of host functions, see session.cpp.
+_CALL_PACKED = 1
+_POLL = 2
+_SLEEP = 3
+_CAPTURE = 4
+_WAIT_FOR_ANSWER = 5
+_TICKS_US = 6
+_TIME_NS = 7
+_BORROW = 8
+_FIRST_FUNCTION = 16
+
+# What a host object stands for, see border.cpp.
+_BYTES = 3
+_INT = 4
+_RAISE = 5
+_DEFERRED = 6
+_AGAIN = 7
+
+# Exception::Type of value.hpp, in its order.
+_EXCEPTIONS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError,
+               RuntimeError, MemoryError)
+
+
+def _exception(r):
+    n = r.n
+    if n == -1:
+        return KeyboardInterrupt()
+    if n == 9:
+        from asyncio import TimeoutError
+        return TimeoutError(r.s)
+    if n == 0:
+        if not r.c:
+            return OSError(r.s)
+        return OSError(r.c, r.s) if r.s else OSError(r.c)
+    return _EXCEPTIONS[n](r.s)
+
+
+def _value(r):
+    t = r.t
+    if t == _BYTES:
+        b = bytes(r.n)
+        _call(0, r, id(b))
+        return b
+    if t == _INT:
+        return int(r.s)
+    if t == _DEFERRED:
+        return Deferred(r.n)
+    raise _exception(r)
+
+
+def _call_packed(n, args):
+    tags = ''
+    flat = []
+    for a in args:
+        t = type(a)
+        if t is bytes or t is bytearray:
+            tags += 'b'
+            flat.append(addressof(a))
+            flat.append(len(a))
+        elif t is memoryview:
+            tags += 'b'
+            flat.append(addressof(a))
+            flat.append(len(a) * a.itemsize)
+        elif t is int and not -0x40000000 <= a < 0x40000000:
+            if not -0x8000000000000000 <= a <= 0x7fffffffffffffff:
+                raise OverflowError('int too large')
+            tags += 'i'
+            flat.append(str(a))
+        elif a is None or t is bool or t is int or t is float or t is str:
+            tags += 'v'
+            flat.append(a)
+        else:
+            raise TypeError("can't pass " + t.__name__ + ' to the host')
+    return _call(_CALL_PACKED, n, tags, *flat)
+
+
+def _raw(n):
+    def function(*args):
+        try:
+            r = _call(n, *args)
+        except OverflowError:
+            r = _call_packed(n, args)
+        if type(r) is _Host:
+            if r.t == _AGAIN:
+                r = _call_packed(n, args)
+                if type(r) is not _Host:
+                    return r
+            return _value(r)
+        return r
+    return function
+
+
+def _function(n):
+    return _raw(n + _FIRST_FUNCTION)
+
+
+_poll = _raw(_POLL)
+_sleep = _raw(_SLEEP)
+_wait_for_answer = _raw(_WAIT_FOR_ANSWER)
+_ticks_us = _raw(_TICKS_US)
+_time_ns = _raw(_TIME_NS)
+
+
+# Jobs. What they answer is explained at Session::perform.
+
+def _exit_code(e):
+    a = e.args
+    if not a or a[0] is None:
+        return 0
+    if type(a[0]) is int:
+        return a[0] & 0xff
+    print(a[0])
+    return 1
+
+
+# The source of a job as a str that borrows the host's memory: a fresh str object that the host makes point there.
+# It must not outlive the job.
+def _source():
+    source = chr(1) * 16
+    _call(_BORROW, id(source))
+    return source
+
+
+def _evaluate():
+    source = _source()
+    code = None
+    try:
+        code = compile(source, '<stdin>', 'eval')
+    except SyntaxError:
+        pass
+    try:
+        if code is None:
+            exec(compile(source, '<stdin>', 'exec'), _main)
+            return None
+        value = eval(code, _main)
+        del code
+        _call(_CAPTURE, 1)
+        print((value,), end='')
+        _call(_CAPTURE, 0)
+        return True
+    except SystemExit as e:
+        return _exit_code(e)
+
+
+def _execute(name):
+    try:
+        exec(compile(_source(), name, 'exec'), _main)
+    except SystemExit as e:
+        return _exit_code(e)
+
+
+def _complete():
+    text = _source()
+    start = len(text)
+    while start and (text[start - 1].isalpha() or text[start - 1].isdigit() or text[start - 1] in '_.'):
+        start -= 1
+    parts = text[start:].split('.')
+    names = None
+    if len(parts) == 1:
+        names = list(_main) + dir(builtins)
+    else:
+        try:
+            value = _main[parts[0]]
+            for part in parts[1:-1]:
+                value = getattr(value, part)
+            names = dir(value)
+        except (KeyError, AttributeError):
+            return
+    last = parts[-1]
+    head = text[start:len(text) - len(last)]
+    for candidate in sorted(set(names)):
+        if candidate.startswith(last) and (last or candidate[0] != '_'):
+            print(head + candidate)
+
+
+# Events and answers.
+
+_handlers = {}
+_waiting = {}
+
+
+def on_event(name, handler):
+    if handler is None:
+        _handlers.pop(name, None)
+    else:
+        _handlers[name] = handler
+
+
+def _deliver(name, *args):
+    handler = _handlers.get(name)
+    if handler is None:
+        return
+    result = handler(*[_value(a) if type(a) is _Host else a for a in args])
+    if type(result) is _generator:
+        from asyncio import create_task
+        create_task(result)
+
+
+def _nothing():
+    yield
+
+
+_generator = type(_nothing())
+
+
+class Deferred:
+    """An answer that comes later: await it, or wait() for it."""
+
+    def __init__(self, token):
+        self._token = token
+        self._done = False
+        self._value = None
+        self._error = None
+        self._event = None
+        _waiting[token] = self
+
+    def done(self):
+        return self._done
+
+    def _answer(self, value, error):
+        self._done = True
+        self._value = value
+        self._error = error
+        if self._event:
+            self._event.set()
+
+    def _result(self):
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def wait(self, timeout_ms=-1):
+        """Blocks everything until the answer comes; OSError(ETIMEDOUT) when it does not come in time."""
+        if not self._done:
+            try:
+                value = _wait_for_answer(self._token, timeout_ms)
+            except OSError as e:
+                if e.errno == ETIMEDOUT:
+                    raise
+                _waiting.pop(self._token, None)
+                self._answer(None, e)
+            except Exception as e:
+                _waiting.pop(self._token, None)
+                self._answer(None, e)
+            else:
+                _waiting.pop(self._token, None)
+                self._answer(value, None)
+        return self._result()
+
+    def __await__(self):
+        if not self._done:
+            if self._event is None:
+                from asyncio import Event
+                self._event = Event()
+            yield from self._event.wait()
+        return self._result()
+
+    __iter__ = __await__
+
+
+def _answer(token, r):
+    waiter = _waiting.pop(token, None)
+    if waiter is None:
+        return
+    if type(r) is _Host and r.t == _RAISE:
+        waiter._answer(None, _exception(r))
+    else:
+        waiter._answer(_value(r) if type(r) is _Host else r, None)
+
+
+def _run_tasks():
+    return -1
+
+
+# Modules of MicroPython that the ROM replaces are found by their old name too, which MicroPython would take for
+# the built-in one.
+import time
+
+sys.modules['utime'] = time
+sys.path[:] = ['', '/rom', '.frozen', '/lib']

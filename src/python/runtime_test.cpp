@@ -1,0 +1,277 @@
+#include "python/runtime.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "python/testing.hpp"
+
+namespace mqboard::python {
+namespace {
+
+using testing::Python;
+using testing::Result;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Status = Outcome::Status;
+
+TEST(RuntimeEval, ExpressionAnswersItsRepr) {
+  Python python;
+  const Outcome outcome = python.eval("45+876");
+  EXPECT_EQ(outcome.status, Status::ok);
+  EXPECT_TRUE(outcome.expression);
+  EXPECT_EQ(outcome.text, "921");
+  EXPECT_EQ(python.value("'a\\'b'"), "\"a'b\"");
+  EXPECT_EQ(python.value("None"), "None");
+  EXPECT_EQ(python.value("b'\\x00\\xff'"), "b'\\x00\\xff'");
+  EXPECT_EQ(python.value("(1,)"), "(1,)");
+}
+
+TEST(RuntimeEval, StatementsAnswerTheirOutput) {
+  Python python;
+  const auto result = python.start_eval("import sys; print(sys.implementation.name)\nx = 5");
+  const Outcome& outcome = result->wait();
+  EXPECT_EQ(outcome.status, Status::ok);
+  EXPECT_FALSE(outcome.expression);
+  EXPECT_EQ(result->output(), "micropython\n");
+  EXPECT_EQ(python.value("x"), "5");
+}
+
+TEST(RuntimeEval, PrintInAnExpressionGoesToTheSinkAndNotIntoTheValue) {
+  Python python;
+  const auto result = python.start_eval("print('shown')");
+  EXPECT_EQ(result->wait().text, "None");
+  EXPECT_EQ(result->output(), "shown\n");
+  EXPECT_TRUE(python.watcher.lines().empty());
+}
+
+TEST(RuntimeEval, ErrorAnswersTheTracebackWithoutOurOwnFrames) {
+  Python python;
+  const Outcome outcome = python.eval("1/0");
+  EXPECT_EQ(outcome.status, Status::error);
+  EXPECT_EQ(outcome.text,
+            "Traceback (most recent call last):\n"
+            "  File \"<stdin>\", line 1, in <module>\n"
+            "ZeroDivisionError: divide by zero\n");
+  EXPECT_THAT(python.eval("def").text, HasSubstr("SyntaxError: invalid syntax"));
+}
+
+TEST(RuntimeEval, LongSourceRuns) {
+  Python python;
+  EXPECT_EQ(python.value("len('" + std::string(100'000, 'x') + "')"), "100000");
+  std::string statements = "n = 0\n";
+  while (statements.size() < 100'000) statements += "n += 1  # counts the lines of a long program\n";
+  EXPECT_EQ(python.run(statements), "");
+  EXPECT_EQ(python.value("n"), std::to_string((statements.size() - 6) / 45));
+}
+
+TEST(RuntimeEval, SourceBeyondTheLimitIsRefused) {
+  Python python(Limits{.source_bytes = 1000});
+  const Outcome outcome = python.eval(std::string(1001, ' '));
+  EXPECT_EQ(outcome.status, Status::refused);
+  EXPECT_EQ(outcome.text, "source too long");
+}
+
+TEST(RuntimeEval, LongOutputStreamsWhileRunning) {
+  Python python;
+  const auto result = python.start_eval("for i in range(10000): print('x' * 99)\nwhile True: pass");
+  while (result->output().size() < 1'000'000) std::this_thread::yield();
+  EXPECT_FALSE(result->is_done());
+  EXPECT_GT(result->chunks(), 100u);
+  python.runtime.interrupt();
+  EXPECT_EQ(result->wait().status, Status::interrupted);
+  EXPECT_EQ(result->output().size(), 1'000'000u);
+}
+
+TEST(RuntimeEval, LongLineComesInChunks) {
+  Python python;
+  const auto result = python.start_eval("import sys; _ = sys.stdout.write('y' * 10000)");
+  result->wait();
+  EXPECT_EQ(result->output(), std::string(10000, 'y'));
+  EXPECT_EQ(result->chunks(), 3u);
+}
+
+TEST(RuntimeEval, SourceThatIsNotUtf8IsAnError) {
+  Python python;
+  EXPECT_EQ(python.value("'\xff\xfe'"), "UnicodeError: source is not UTF-8");
+  EXPECT_EQ(python.value("len('\xc3\xa9')"), "1");
+  EXPECT_EQ(python.value(std::string("1\0+1", 4)), "SyntaxError: invalid syntax");
+  EXPECT_EQ(python.value("1+1"), "2");
+}
+
+TEST(RuntimeEval, EmptySourceIsAnEmptyProgram) {
+  Python python;
+  const Outcome outcome = python.eval("");
+  EXPECT_EQ(outcome.status, Status::ok);
+  EXPECT_EQ(outcome.text, "");
+}
+
+TEST(RuntimeExec, ScriptHasItsNameInTracebacks) {
+  Python python;
+  EXPECT_THAT(python.run("def f():\n  raise ValueError('no')\nf()\n"),
+              HasSubstr("  File \"script.py\", line 3, in <module>\n"
+                        "  File \"script.py\", line 2, in f\nValueError: no\n"));
+}
+
+TEST(RuntimeExec, SystemExitCarriesItsCode) {
+  Python python;
+  const auto exit_code = [&](const char* script) {
+    const Outcome outcome = python.start_exec(script)->wait();
+    EXPECT_EQ(outcome.status, Status::exited);
+    return outcome.exit_code;
+  };
+  EXPECT_EQ(exit_code("import sys; sys.exit(3)"), 3);
+  EXPECT_EQ(exit_code("import sys; sys.exit()"), 0);
+  EXPECT_EQ(exit_code("raise SystemExit('why')"), 1);
+}
+
+TEST(RuntimeExec, WithoutASinkOutputAndTracebackGoToTheConsole) {
+  Python python;
+  python.runtime.exec("print('one\\ntwo')\nraise ValueError(3)", "main.py", nullptr);
+  python.watcher.wait_for_line("ValueError");
+  EXPECT_THAT(python.watcher.lines(),
+              ElementsAre("out: one", "out: two", "err: Traceback (most recent call last):",
+                          "err:   File \"main.py\", line 2, in <module>", "err: ValueError: 3"));
+}
+
+TEST(RuntimeComplete, OffersNamesAndAttributes) {
+  Python python;
+  python.run("alpha_one = 1\nalpha_two = 2\nimport os");
+  const auto complete = [&](const char* prefix) {
+    const auto result = std::make_shared<Result>();
+    python.runtime.complete(prefix, result);
+    EXPECT_EQ(result->wait().status, Status::ok) << result->wait().text;
+    return result->output();
+  };
+  EXPECT_EQ(complete("x = alpha_"), "alpha_one\nalpha_two\n");
+  EXPECT_THAT(complete("print(os.rem"), HasSubstr("os.remove\n"));
+  EXPECT_EQ(complete("nothing.at"), "");
+}
+
+TEST(RuntimeInterrupt, EndsABusyLoop) {
+  Python python;
+  const auto result = python.start_eval("print('go')\nwhile True: pass");
+  result->wait_for_output("go");
+  python.runtime.interrupt();
+  EXPECT_EQ(result->wait().status, Status::interrupted);
+  EXPECT_THAT(result->wait().text, HasSubstr("KeyboardInterrupt"));
+  EXPECT_EQ(python.value("1+1"), "2");
+}
+
+TEST(RuntimeInterrupt, EndsASleep) {
+  Python python;
+  const auto result = python.start_eval("import time; print('go'); time.sleep(1000)");
+  result->wait_for_output("go");
+  python.runtime.interrupt();
+  EXPECT_EQ(result->wait().status, Status::interrupted);
+}
+
+TEST(RuntimeInterrupt, IsHarmlessWhenNothingRuns) {
+  Python python;
+  python.eval("1");
+  for (int i = 0; i < 100; ++i) {
+    python.runtime.interrupt();
+    EXPECT_EQ(python.value("sum(range(100))"), "4950");
+  }
+}
+
+TEST(RuntimeInterrupt, OfOneJobLeavesOthersAlone) {
+  Python python;
+  const auto running = std::make_shared<Result>();
+  const auto waiting = std::make_shared<Result>();
+  const JobId first = python.runtime.eval("print('go')\nwhile True: pass", running);
+  const JobId second = python.runtime.eval("2", waiting);
+  running->wait_for_output("go");
+  EXPECT_FALSE(python.runtime.interrupt(JobId{999}));
+  EXPECT_TRUE(python.runtime.interrupt(second));
+  EXPECT_EQ(waiting->wait().status, Status::interrupted);
+  EXPECT_FALSE(running->is_done());
+  EXPECT_TRUE(python.runtime.interrupt(first));
+  EXPECT_EQ(running->wait().status, Status::interrupted);
+}
+
+TEST(RuntimeStop, EndsCodeThatSwallowsInterrupts) {
+  Python python;
+  const auto result = python.start_eval(
+      "print('go')\n"
+      "while True:\n"
+      "  try:\n"
+      "    while True: pass\n"
+      "  except KeyboardInterrupt: pass\n");
+  result->wait_for_output("go");
+  python.runtime.stop();
+  EXPECT_EQ(result->wait().status, Status::crashed);
+  EXPECT_EQ(python.eval("1").status, Status::refused);
+}
+
+TEST(RuntimeActivity, TellsWhatRuns) {
+  Python python;
+  const auto result = std::make_shared<Result>();
+  const JobId job = python.runtime.exec("print('go')\nwhile True: pass", "busy.py", result);
+  result->wait_for_output("go");
+  python.runtime.eval("1", nullptr);
+  const Activity activity = python.runtime.activity();
+  EXPECT_EQ(activity.kind, Activity::Kind::exec);
+  EXPECT_EQ(activity.job, job);
+  EXPECT_EQ(activity.name, "busy.py");
+  EXPECT_FALSE(activity.waiting);
+  EXPECT_EQ(activity.jobs_waiting, 1u);
+  EXPECT_EQ(activity.generation, 1u);
+  python.runtime.interrupt();
+  result->wait();
+}
+
+TEST(RuntimeCrash, IsContainedReportedAndFollowedByAFreshInstance) {
+  Python python;
+  python.run("survivor = 1");
+  const auto result = python.start_eval(
+      "import sys\n"
+      "class M: pass\n"
+      "sys.modules['mod'] = M()\n"
+      "from mod import *\n");
+  const Outcome& outcome = result->wait();
+  EXPECT_EQ(outcome.status, Status::crashed);
+  EXPECT_EQ(outcome.text, "interpreter crashed (out of bounds memory access) and was restarted\n");
+  EXPECT_EQ(python.value("survivor"), "NameError: name 'survivor' isn't defined");
+  ASSERT_EQ(python.watcher.crashes().size(), 1u);
+  const Crash crash = python.watcher.crashes()[0];
+  EXPECT_EQ(crash.cause, "out of bounds memory access");
+  EXPECT_EQ(crash.running, "eval");
+  EXPECT_THAT(crash.source, HasSubstr("from mod import"));
+  EXPECT_EQ(crash.generation, 1u);
+  EXPECT_EQ(python.runtime.activity().generation, 2u);
+}
+
+TEST(RuntimeCrash, WithoutRestartRefusesJobs) {
+  Python python;
+  python.watcher.restart = false;
+  python.eval("import sys\nclass M: pass\nsys.modules['mod'] = M()\nfrom mod import *\n");
+  Outcome outcome = python.eval("1");
+  EXPECT_EQ(outcome.status, Status::refused);
+}
+
+TEST(RuntimeLimits, SeveralRuntimesAreIndependent) {
+  Python one, two, three;
+  one.run("x = 1");
+  two.run("x = 2");
+  const auto busy = three.start_eval("print('go')\nwhile True: pass");
+  busy->wait_for_output("go");
+  EXPECT_EQ(one.value("x"), "1");
+  EXPECT_EQ(two.value("x"), "2");
+  three.runtime.interrupt();
+  busy->wait();
+}
+
+TEST(RuntimeLimits, TooManyJobsAreRefused) {
+  Python python(Limits{.jobs_waiting = 2});
+  const auto busy = python.start_eval("print('go')\nwhile True: pass");
+  busy->wait_for_output("go");
+  python.start_eval("1");
+  python.start_eval("2");
+  EXPECT_EQ(python.eval("3").text, "too many jobs waiting");
+  python.runtime.interrupt();
+}
+
+}  // namespace
+}  // namespace mqboard::python

@@ -1,0 +1,428 @@
+#include "python/session.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <utility>
+
+#include "core/base/utf8.hpp"
+#include "python/completion.hpp"
+
+namespace mqboard::python {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Functions of the host that _mqb.py calls by number; host modules follow.
+enum Builtin : std::uint32_t {
+  kPoll = 2,
+  kSleep = 3,
+  kCapture = 4,
+  kWaitForAnswer = 5,
+  kTicksUs = 6,
+  kTimeNs = 7,
+  kBorrowSource = 8,
+  kFirstModuleFunction = 16
+};
+
+constexpr std::int64_t kTicksMask = 0x3fffffff;  // the period of ticks_us, as of ticks_ms
+constexpr unsigned kMaxDepth = 4;      // jobs within a job's asyncio.run, and so on
+constexpr unsigned kEventsAtOnce = 16;  // then tasks and jobs have their turn
+constexpr auto kStatisticsInterval = 1s;
+constexpr std::size_t kCrashSource = 256;
+constexpr std::string_view kShimFrame = "  File \"/rom/_mqb.py\"";
+
+constexpr std::string_view kBoot =
+    "import sys\n"
+    "sys.path[:] = ['/rom']\n"
+    "import _mqb\n";
+
+// The traceback as the programmer expects it: without the frames of the code that runs his code.
+std::string without_shim(std::string_view traceback) {
+  std::string result;
+  while (!traceback.empty()) {
+    const std::size_t end = std::min(traceback.find('\n'), traceback.size() - 1) + 1;
+    const std::string_view line = traceback.substr(0, end);
+    if (!line.starts_with(kShimFrame)) result += line;
+    traceback.remove_prefix(end);
+  }
+  return result;
+}
+
+Outcome failed(std::string text) {
+  return {.status = Outcome::Status::error, .text = std::move(text), .exit_code = 1};
+}
+
+std::int64_t integer(std::span<const Argument> args, std::size_t index, std::int64_t otherwise) {
+  if (index >= args.size()) return otherwise;
+  const auto* value = std::get_if<std::int64_t>(&args[index]);
+  return value == nullptr ? otherwise : *value;
+}
+
+}  // namespace
+
+// Where what one job prints goes.
+class Session::Output {
+ public:
+  explicit Output(JobSink& sink) : sink_(sink) {}
+
+  void write(Bytes data) {
+    if (capturing) {
+      value.append(as_text(data));
+    } else {
+      lines_.add(data, [this](Bytes line) { sink_.output(line); });
+    }
+  }
+  void flush() {
+    lines_.flush([this](Bytes line) { sink_.output(line); });
+  }
+
+  bool capturing = false;
+  std::string value;
+
+ private:
+  JobSink& sink_;
+  LineSplitter lines_{kOutputChunk, true};
+};
+
+// Python code running for a reason, until the end of the scope. After a trap the traces stay for the report.
+class Session::Running {
+ public:
+  Running(Session& session, Activity::Kind kind, JobId job, std::string name, Trace trace, Output* output)
+      : session_(session) {
+    session_.traces_.push_back(std::move(trace));
+    session_.outputs_.push_back(output);
+    session_.mailbox_.begin(kind, job, std::move(name));
+  }
+  ~Running() {
+    session_.mailbox_.end();
+    session_.outputs_.pop_back();
+    if (std::uncaught_exceptions() == unwinding_) session_.traces_.pop_back();
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  Session& session_;
+  int unwinding_ = std::uncaught_exceptions();
+};
+
+Session::Session(Shared& shared, unsigned generation, StatisticsSink& statistics)
+    : shared_(shared),
+      mailbox_(*shared.mailbox),
+      clock_(shared.options.clock),
+      observer_(shared.options.observer),
+      generation_(generation),
+      born_(clock_.monotonic()),
+      statistics_(statistics),
+      files_(shared.options.flash, shared.rom, shared.options.limits.open_files),
+      border_(*this) {}
+
+Session::~Session() { mailbox_.attach(nullptr, generation_); }
+
+void Session::boot() {
+  const Limits& limits = shared_.options.limits;
+  machine_ = std::make_unique<Machine>(
+      MachineLimits{.heap_bytes = static_cast<std::uint32_t>(limits.heap_bytes),
+                    .pystack_words = static_cast<std::uint32_t>(limits.pystack_words),
+                    .memory_bytes = static_cast<std::uint32_t>(limits.memory_bytes)},
+      *this, files_, border_);
+  border_.attach(*machine_);
+  const auto booted = border_.execute(kBoot);
+  if (!booted) throw Trap{"the interpreter's own modules do not load"};
+  find_entry_points();
+  mailbox_.attach(machine_.get(), generation_);
+}
+
+Callable Session::find(const char* name) {
+  const auto found = border_.find("_mqb", name);
+  if (!found) {
+    report(found.error());
+    throw Trap{"the interpreter's own modules do not load"};
+  }
+  return *found;
+}
+
+void Session::find_entry_points() {
+  evaluate_ = find("_evaluate");
+  execute_ = find("_execute");
+  complete_ = find("_complete");
+  deliver_ = find("_deliver");
+  answer_ = find("_answer");
+  run_tasks_ = find("_run_tasks");
+}
+
+void Session::run() {
+  traces_.push_back({"start", ""});
+  boot();
+  traces_.clear();
+  observer_.started(generation_);
+  Clock::Nanos next_task = Clock::kForever;
+  while (!mailbox_.stopping()) {
+    flush();
+    update_statistics();
+    if (mailbox_.wait(next_task, true) == Mailbox::Wake::work) serve();
+    next_task = run_tasks();
+  }
+  flush();
+}
+
+Crash Session::crash(const Trap& trap) const {
+  Crash crash{.cause = trap.cause, .running = "idle", .source = {}, .generation = generation_};
+  crash.uptime = clock_.monotonic() - born_;
+  if (!traces_.empty()) {
+    crash.running = traces_.back().what;
+    crash.source = traces_.back().source;
+  }
+  return crash;
+}
+
+Clock::Nanos Session::run_tasks() {
+  const Running running(*this, Activity::Kind::task, JobId::none, "", {"tasks", ""}, nullptr);
+  const auto delay = border_.call(run_tasks_, {});
+  if (!delay) {
+    report(delay.error());
+    return clock_.monotonic();
+  }
+  const auto* delay_ms = std::get_if<std::int64_t>(&*delay);
+  return deadline(delay_ms == nullptr ? -1 : *delay_ms);
+}
+
+void Session::serve() {
+  ++depth_;
+  if (auto job = mailbox_.take_job()) run_job(std::move(*job));
+  for (unsigned i = 0; i < kEventsAtOnce; ++i) {
+    auto answer = mailbox_.take_answer();
+    if (!answer) break;
+    deliver(std::move(*answer));
+  }
+  for (unsigned i = 0; i < kEventsAtOnce; ++i) {
+    auto event = mailbox_.take_event();
+    if (!event) break;
+    deliver(std::move(*event));
+  }
+  --depth_;
+}
+
+void Session::run_job(Job job) {
+  constexpr Activity::Kind kKinds[] = {Activity::Kind::eval, Activity::Kind::exec, Activity::Kind::complete};
+  const Activity::Kind kind = kKinds[static_cast<std::size_t>(job.kind)];
+  std::string what = kind == Activity::Kind::exec ? "exec " + job.name : kind == Activity::Kind::eval ? "eval" : "complete";
+  std::optional<Output> output;
+  if (job.sink) output.emplace(*job.sink);
+  Outcome outcome;
+  try {
+    const Running running(*this, kind, job.id, job.name, {std::move(what), job.source.substr(0, kCrashSource)},
+                          output ? &*output : nullptr);
+    outcome = perform(job, *output);
+  } catch (const Trap& trap) {
+    if (job.sink) {
+      job.sink->done({.status = Outcome::Status::crashed,
+                      .text = std::string("interpreter crashed (") + trap.cause + ") and was restarted\n",
+                      .exit_code = 1});
+    }
+    throw;
+  }
+  if (output) {
+    output->flush();
+    job.sink->done(std::move(outcome));
+  } else if (outcome.status == Outcome::Status::error || outcome.status == Outcome::Status::interrupted) {
+    write_console(Stream::err, as_bytes(outcome.text));
+  }
+}
+
+Outcome Session::perform(const Job& job, Output& output) {
+  if (!is_utf8(as_bytes(job.source))) return failed("UnicodeError: source is not UTF-8\n");
+  std::expected<Value, PythonError> result;
+  try {
+    const Border::Text source(*machine_, job.source);
+    const Border::Text* outer = std::exchange(source_, &source);
+    const Value name[] = {job.name};
+    if (job.kind == Job::Kind::exec) {
+      result = border_.call(execute_, name);
+    } else {
+      result = border_.call(job.kind == Job::Kind::eval ? evaluate_ : complete_, {});
+    }
+    source_ = outer;
+  } catch (const std::bad_alloc&) {
+    return failed("MemoryError: no room for the source\n");
+  }
+  if (!result) return outcome_of(result.error());
+
+  Outcome outcome;
+  if (const auto* exit_code = std::get_if<std::int64_t>(&*result)) {
+    outcome.status = Outcome::Status::exited;
+    outcome.exit_code = static_cast<int>(*exit_code);
+  } else if (job.kind == Job::Kind::eval && std::get_if<bool>(&*result) != nullptr) {
+    outcome.expression = true;  // the value was printed as the only element of a tuple
+    outcome.text = output.value.substr(1, output.value.size() - 3);
+  }
+  return outcome;
+}
+
+Outcome Session::outcome_of(const PythonError& error) const {
+  const bool interrupted = error.type == "KeyboardInterrupt";
+  return {.status = interrupted ? Outcome::Status::interrupted : Outcome::Status::error,
+          .text = without_shim(error.traceback),
+          .exit_code = 1};
+}
+
+void Session::report(const PythonError& error) {
+  write_console(Stream::err, as_bytes(without_shim(error.traceback)));
+}
+
+void Session::deliver(Event event) {
+  std::vector<Value> args{std::move(event.name)};
+  const std::string name = std::get<std::string>(args[0]);
+  std::ranges::move(event.args, std::back_inserter(args));
+  const Running running(*this, Activity::Kind::event, JobId::none, name, {"event " + name, ""}, nullptr);
+  const auto result = border_.call(deliver_, args);
+  if (!result) report(result.error());
+}
+
+void Session::deliver(Answer answer) {
+  const Running running(*this, Activity::Kind::event, JobId::none, "answer", {"answer", ""}, nullptr);
+  const auto result = border_.answer(answer_, answer.token, std::move(answer.result));
+  if (!result) report(result.error());
+}
+
+void Session::console(int descriptor, Bytes output) {
+  if (!outputs_.empty() && outputs_.back() != nullptr) return outputs_.back()->write(output);
+  write_console(descriptor == 2 ? Stream::err : Stream::out, output);
+}
+
+void Session::write_console(Stream stream, Bytes output) {
+  console_lines_[stream == Stream::err ? 1 : 0].add(output,
+                                                    [&](Bytes line) { observer_.console(stream, line); });
+}
+
+void Session::flush() {
+  if (!outputs_.empty() && outputs_.back() != nullptr) outputs_.back()->flush();
+  for (const Stream stream : {Stream::out, Stream::err}) {
+    console_lines_[stream == Stream::err ? 1 : 0].flush([&](Bytes line) { observer_.console(stream, line); });
+  }
+}
+
+void Session::update_statistics() {
+  const Clock::Nanos now = clock_.monotonic();
+  if (now < statistics_due_) return;
+  statistics_due_ = now + kStatisticsInterval;
+  const HeapUse heap = machine_->heap_use();
+  statistics_.update({.heap_used_bytes = heap.used_bytes,
+                      .heap_free_bytes = heap.free_bytes,
+                      .linear_bytes = machine_->memory().size(),
+                      .collections = machine_->collections()});
+}
+
+std::uint32_t Session::ticks_ms() {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - born_).count());
+}
+
+double Session::utc_ms() { return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.utc()).count()); }
+
+Clock::Nanos Session::deadline(std::int64_t timeout_ms) const {
+  if (timeout_ms < 0) return Clock::kForever;
+  return clock_.monotonic() + std::chrono::milliseconds(timeout_ms);
+}
+
+void Session::poll(std::int64_t timeout_ms) {
+  if (timeout_ms != 0) {
+    flush();
+    update_statistics();
+  }
+  switch (mailbox_.wait(deadline(timeout_ms), depth_ < kMaxDepth)) {
+    case Mailbox::Wake::work: return serve();
+    case Mailbox::Wake::interrupted: throw Interrupted{};
+    case Mailbox::Wake::timeout: return;
+  }
+}
+
+void Session::sleep(std::int64_t duration_ms) {
+  flush();
+  if (mailbox_.wait(deadline(std::max<std::int64_t>(duration_ms, 0)), false) == Mailbox::Wake::interrupted) {
+    throw Interrupted{};
+  }
+}
+
+HostResult Session::wait_for_answer(std::uint32_t token, std::int64_t timeout_ms) {
+  flush();
+  bool interrupted = false;
+  auto answer = mailbox_.wait_for_answer(token, deadline(timeout_ms), interrupted);
+  if (interrupted) throw Interrupted{};
+  if (!answer) return os_error(ETIMEDOUT);
+  return std::move(answer->result);
+}
+
+HostResult Session::call(std::uint32_t function, std::span<const Argument> args,
+                         std::optional<std::uint32_t>& deferred) {
+  switch (function) {
+    case kPoll: poll(integer(args, 0, 0)); return None{};
+    case kSleep: sleep(integer(args, 0, 0)); return None{};
+    case kCapture:
+      if (!outputs_.empty() && outputs_.back() != nullptr) outputs_.back()->capturing = integer(args, 0, 0) != 0;
+      return None{};
+    case kWaitForAnswer:
+      return wait_for_answer(static_cast<std::uint32_t>(integer(args, 0, 0)), integer(args, 1, -1));
+    case kBorrowSource:
+      if (source_ != nullptr) source_->lend(static_cast<Address>(integer(args, 0, 0)));
+      return None{};
+    case kTicksUs:
+      return std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - born_).count() & kTicksMask;
+    case kTimeNs: return std::int64_t{clock_.utc().count()};
+    default: break;
+  }
+  const std::size_t index = function - kFirstModuleFunction;
+  if (function < kFirstModuleFunction || index >= shared_.functions.size()) return type_error("no such function");
+  return call_module(shared_.functions[index], args, deferred);
+}
+
+namespace {
+
+class ModuleCall final : public Call {
+ public:
+  ModuleCall(std::span<const Argument> args, std::weak_ptr<Mailbox> mailbox, unsigned generation,
+             std::uint32_t token)
+      : args_(args), mailbox_(std::move(mailbox)), generation_(generation), token_(token) {}
+
+  std::span<const Argument> args() const override { return args_; }
+  Completion defer() override {
+    if (!state) state = std::make_shared<Completion::State>(mailbox_, generation_, token_);
+    return Completion(state);
+  }
+
+  std::shared_ptr<Completion::State> state;  // if deferred
+
+ private:
+  std::span<const Argument> args_;
+  std::weak_ptr<Mailbox> mailbox_;
+  unsigned generation_;
+  std::uint32_t token_;
+};
+
+}  // namespace
+
+HostResult Session::call_module(const HostFunction& function, std::span<const Argument> args,
+                                std::optional<std::uint32_t>& deferred) {
+  const std::uint32_t token = (last_token_ + 1) & 0x3fffffff;
+  ModuleCall call(args, shared_.mailbox, generation_, token);
+  HostResult result;
+  try {
+    result = function(call);
+  } catch (const Exception& exception) {
+    result = std::unexpected(exception);
+  } catch (const std::bad_alloc&) {
+    result = std::unexpected(Exception{Exception::Type::memory_error, "host"});
+  } catch (const std::exception& exception) {
+    result = runtime_error(exception.what());
+  }
+  if (call.state && result) {
+    last_token_ = token;
+    deferred = token;
+  } else if (call.state) {
+    call.state->answered = true;  // nobody will wait for it
+  }
+  return result;
+}
+
+}  // namespace mqboard::python

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Adapts the C that wasm2c made of MicroPython to the needs of a board.
+
+usage: translate.py MICROPYTHON.wasm GENERATED.c GENERATED.h OUT.c OUT.h
+
+Function numbers and addresses below hold for one binary only, so the script refuses any other (by SHA-256) and
+fails when a place it wants to change does not look as expected. What it changes, and why, is docs/PYTHON.md.
+"""
+
+import hashlib
+import re
+import sys
+
+WASM_SHA256 = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c"
+
+# Functions of the binary, by their number.
+GC_COLLECT_START = 78
+GC_MARK_SUBTREE = 79
+GC_COLLECT_END = 80
+HEAP_GROWTH_LIMIT = 1277  # how many bytes the heap may still grow by
+GC_COLLECT = 1278
+NLR_JUMP_FAIL = 1279  # loops for ever: an exception without a handler
+
+INSTANCE = "Z_micropython_instance_t"
+
+
+class Unexpected(Exception):
+    pass
+
+
+def replace_once(text, old, new):
+    """Replaces `old`, which must occur exactly once."""
+    count = text.count(old)
+    if count != 1:
+        raise Unexpected(f"expected once, found {count} times: {old[:80]!r}")
+    return text.replace(old, new)
+
+
+def replace_body(text, number, parameters, must_contain, body):
+    """Replaces the body of function `number`, whose old body must contain `must_contain`."""
+    head = re.search(rf"^static \w+ w2c_f{number}\({re.escape(parameters)}\) {{$", text, re.M)
+    if not head:
+        raise Unexpected(f"no function {number} with parameters ({parameters})")
+    end = text.index("\n}\n", head.end())
+    if must_contain not in text[head.end():end]:
+        raise Unexpected(f"function {number} is not the one expected")
+    return text[:head.end()] + "\n" + body + text[end:]
+
+
+PROLOGUE = """\
+#define FUNC_PROLOGUE                                                                     \\
+  {                                                                                       \\
+    char probe;                                                                           \\
+    if (UNLIKELY((uintptr_t)&probe < *(volatile uintptr_t*)&instance->native_stack_limit)) \\
+      TRAP(EXHAUSTION);                                                                   \\
+  }
+#define FUNC_EPILOGUE
+"""
+
+EXPORTS = f"""
+/* What the host needs beyond the module's own exports. */
+void mqb_gc_collect_start({INSTANCE}* instance) {{ w2c_f{GC_COLLECT_START}(instance); }}
+void mqb_gc_mark_subtree({INSTANCE}* instance, u32 area, u32 block) {{
+  w2c_f{GC_MARK_SUBTREE}(instance, area, block);
+}}
+void mqb_gc_collect_end({INSTANCE}* instance) {{ w2c_f{GC_COLLECT_END}(instance); }}
+"""
+
+DECLARATIONS = f"""
+void mqb_gc_collect_start({INSTANCE}* instance);
+void mqb_gc_mark_subtree({INSTANCE}* instance, u32 area, u32 block);
+void mqb_gc_collect_end({INSTANCE}* instance);
+/* Provided by the host: a whole collection, called wherever MicroPython wants one. */
+void mqb_gc_collect(struct Z_env_instance_t* env);
+"""
+
+
+def adapt_source(text, header_name):
+    text = re.sub(r'#include "[^"]*\.h"', f'#include "{header_name}"', text, count=1)
+    # Function entries check the native stack, so that no recursion can leave it and any thread can end a runaway.
+    text = replace_once(text, "#define FUNC_PROLOGUE\n\n#define FUNC_EPILOGUE\n", PROLOGUE)
+    only_instance = f"{INSTANCE}* instance"
+    text = replace_body(text, GC_COLLECT, only_instance, "+ 186124, w2c_i1);",
+                        "  mqb_gc_collect(instance->Z_env_instance);")
+    text = replace_body(text, HEAP_GROWTH_LIMIT, only_instance, "w2c_i0 = 134217728u;", "  return 0;")
+    text = replace_body(text, NLR_JUMP_FAIL, f"{INSTANCE}* instance, u32 w2c_p0", "goto w2c_L0;", "  UNREACHABLE;")
+    return text + EXPORTS
+
+
+def adapt_header(text):
+    text = replace_once(text, f"typedef struct {INSTANCE} {{\n",
+                        f"typedef struct {INSTANCE} {{\n  uintptr_t native_stack_limit;\n")
+    return replace_once(text, f"void Z_micropython_free({INSTANCE}*);\n",
+                        f"void Z_micropython_free({INSTANCE}*);\n" + DECLARATIONS)
+
+
+def main(arguments):
+    if len(arguments) != 5:
+        sys.exit(__doc__.split("\n\n")[1])
+    wasm, source, header, out_source, out_header = arguments
+    with open(wasm, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    if digest != WASM_SHA256:
+        sys.exit(f"{wasm}: SHA-256 {digest} is not the MicroPython this was made for ({WASM_SHA256})")
+    try:
+        with open(source, encoding="utf-8") as file:
+            adapted = adapt_source(file.read(), out_header.rsplit("/", 1)[-1])
+        with open(header, encoding="utf-8") as file:
+            adapted_header = adapt_header(file.read())
+    except Unexpected as problem:
+        sys.exit(f"{source}: not as wasm2c 1.0.32 writes it: {problem}")
+    with open(out_source, "w", encoding="utf-8") as file:
+        file.write(adapted)
+    with open(out_header, "w", encoding="utf-8") as file:
+        file.write(adapted_header)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
