@@ -62,7 +62,7 @@ struct ChannelConfig {
   Millis probe_most{15'000};
   Millis keep_alive{20'000};    // opener only: probe an idle channel this often
   Millis peer_timeout{90'000};  // silence that ends the channel: timed_out
-  Millis linger{15'000};
+  Millis linger{60'000};        // a closed acceptor answers so long; longer than two probes
 };
 
 class Channel {

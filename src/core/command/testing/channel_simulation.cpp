@@ -129,6 +129,7 @@ class World {
     board_config = random_config(rng);
     client_config = random_config(rng);
     board_config.peer_timeout = client_config.peer_timeout = patience;
+    board_config.linger = patience;
     for (std::size_t i = 0; i < ChannelTable::kMaxChannels; ++i) sources_[i] = &board_sources[i];
     boot_board();
   }
