@@ -28,7 +28,7 @@ enum class RetainHandling : std::uint8_t { send = 0, send_if_new = 1, do_not_sen
 // One topic filter of a SUBSCRIBE. Everything but `filter` and `max_qos` needs MQTT 5.0 and is ignored on a
 // 3.1.1 connection.
 struct Subscription {
-  std::string_view filter;  // UTF-8, 1..65535 bytes, wildcards as in section 4.7; "$share/group/filter" too
+  std::string_view filter{};  // UTF-8, 1..65535 bytes, wildcards as in section 4.7; "$share/group/filter" too
   QoS max_qos = QoS::at_most_once;
   bool no_local = false;  // do not send me what I publish; not allowed on shared subscriptions
   bool retain_as_published = false;

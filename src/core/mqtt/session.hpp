@@ -110,10 +110,15 @@ class Session {
   // --- Input and events -----------------------------------------------------------------------------------
 
   // The next event, taking what it needs off the front of `input`; nothing when all input is consumed, or
-  // while the receive window is full (3.1.1: call again with the rest after acknowledge()), or after
-  // event::Closed. What the event borrows is valid until the next call of any member function.
-  // Stop calling and the rest of the input stays yours: back pressure.
+  // while it has to wait (for acknowledge() with a full receive window on 3.1.1, or for sent(): call again
+  // with the rest after those), or after event::Closed. What the event borrows is valid until the next call
+  // of any member function. Stop calling and the rest of the input stays yours: back pressure.
   std::optional<Event> poll(Bytes& input, TimePoint now);
+
+  // The application does not read for a while: the caller stops polling although input may be waiting.
+  // Meanwhile no missing response ends the connection, since it may be among that input; afterwards the
+  // response times start again. The receive window being full (3.1.1) has the same effect by itself.
+  void pause_input(bool paused, TimePoint now);
 
   // --- Output ---------------------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ struct SessionLimits {
   // Publishes, subscribes and unsubscribes that may be outstanding: queued, on the wire or waiting for their
   // acknowledgement. Packet identifiers are 1..outgoing_messages. 1..65535.
   std::uint16_t outgoing_messages = 256;
-  // Bytes for topics, properties and copied payloads of outstanding publishes, rounded up to 120 per message.
+  // Bytes for topics, properties and copied payloads of outstanding publishes, rounded up to
+  // multiples of 124 per message.
   std::uint32_t store_bytes = 64 * 1024;
   // Encoded packets waiting for the transport. Bounds topic + properties + copied payload of one PUBLISH, and
   // one SUBSCRIBE. At least 512.
@@ -61,7 +62,8 @@ enum class SessionLostPolicy : std::uint8_t {
 enum class OfflineQos0 : std::uint8_t {
   refuse,      // SessionError::not_connected
   queue,       // keep it as long as there is room, then SessionError::no_room
-  drop_oldest  // keep it; drop the oldest queued QoS 0 message for want of room (Failure::dropped)
+  drop_oldest  // keep it; drop the oldest queued QoS 0 message for want of room (Failure::dropped). With all
+               // slots in use publish() still answers no_room, until poll() has reported the dropped one.
 };
 
 enum class AckMode : std::uint8_t {
@@ -77,6 +79,7 @@ enum class LinkCheck : std::uint8_t {
 };
 
 struct SessionConfig {
+  ProtocolVersion version = ProtocolVersion::v3_1_1;
   Millis response_time{10'000};     // an acknowledgement may take this long
   std::uint16_t send_window = 100;  // QoS 1 and 2 publishes on the wire at once; the server may grant fewer
   // QoS 1 and 2 publishes that may follow CONNECT before the server granted its receive maximum (5.0).
@@ -88,27 +91,26 @@ struct SessionConfig {
 };
 
 struct WillView {
-  std::string_view topic;
-  Bytes payload;  // at most 65535 bytes
+  std::string_view topic{};
+  Bytes payload{};  // at most 65535 bytes
   QoS qos = QoS::at_most_once;
   bool retain = false;
-  PropertyView properties;  // 5.0: will delay interval, message expiry interval, content type ...
+  PropertyView properties{};  // 5.0: will delay interval, message expiry interval, content type ...
 
-  bool operator==(const WillView&) const = default;
+  bool operator==(const WillView& other) const;
 };
 
 // Borrowed for the duration of Session::connect().
 struct ConnectOptions {
-  ProtocolVersion version = ProtocolVersion::v3_1_1;
   bool clean_start = true;  // 3.1.1: clean session
   std::uint16_t keep_alive_s = 60;
-  std::string_view client_id;  // may be empty: the server assigns one (3.1.1: only with clean_start)
-  std::optional<std::string_view> user_name;
-  std::optional<Bytes> password;  // 3.1.1: only with a user name
-  std::optional<WillView> will;
+  std::string_view client_id{};  // may be empty: the server assigns one (3.1.1: only with clean_start)
+  std::optional<std::string_view> user_name{};
+  std::optional<Bytes> password{};  // 3.1.1: only with a user name
+  std::optional<WillView> will{};
   // 5.0, further properties of CONNECT. receive_maximum, maximum_packet_size, topic_alias_maximum and
   // session_expiry_interval are written by the session and may not be among them.
-  PropertyView properties;
+  PropertyView properties{};
   std::uint32_t session_expiry_s = 0;      // 5.0; 0xFFFFFFFF: never
   std::uint32_t maximum_packet_bytes = 0;  // largest packet accepted, told to a 5.0 server; 0: no limit
   // Let SUBSCRIBE, UNSUBSCRIBE and PUBLISH follow CONNECT before CONNACK arrived. Publishes wait all the same
@@ -139,11 +141,11 @@ enum class PayloadUse : std::uint8_t {
 };
 
 struct PublishRequest {
-  std::string_view topic;
-  Bytes payload;
+  std::string_view topic{};
+  Bytes payload{};
   QoS qos = QoS::at_most_once;
   bool retain = false;
-  PropertyView properties;  // 5.0; silently dropped on a 3.1.1 connection
+  PropertyView properties{};  // 5.0; silently dropped on a 3.1.1 connection
   PayloadUse payload_use = PayloadUse::copy;
 };
 
@@ -212,12 +214,12 @@ namespace event {
 // CONNACK accepted us. Outstanding messages are being resent if the session is resumed.
 struct Connected {
   bool session_present = false;
-  PropertyView properties;  // assigned client identifier, response information, user properties ...
+  PropertyView properties{};  // assigned client identifier, response information, user properties ...
   bool operator==(const Connected&) const = default;
 };
 
-// Follows Connected when outstanding QoS 1 or 2 publishes belonged to a session the server no longer has, and
-// comes before connect() bytes when clean_start dropped it.
+// Outstanding QoS 1 or 2 publishes belonged to a session that is gone: dropped by connect() with clean_start,
+// or no longer known to the server (then it follows Connected).
 struct SessionLost {
   std::uint16_t republished = 0;
   std::uint16_t failed = 0;  // each also gets its Failed event
@@ -227,21 +229,21 @@ struct SessionLost {
 // A message, or its beginning: when payload.size() < payload_bytes the rest follows in MessageBody events,
 // with no other event of input in between. An inbound QoS 2 duplicate is never delivered.
 struct Message {
-  std::string_view topic;
-  Bytes payload;
+  std::string_view topic{};
+  Bytes payload{};
   std::uint32_t payload_bytes = 0;
   QoS qos = QoS::at_most_once;
   bool retain = false;
   bool dup = false;
-  AckHandle ack;
-  PropertyView properties;
+  AckHandle ack{};
+  PropertyView properties{};
 
   [[nodiscard]] bool complete() const { return payload.size() == payload_bytes; }
   bool operator==(const Message& other) const;
 };
 
 struct MessageBody {
-  Bytes payload;
+  Bytes payload{};
   std::uint32_t offset = 0;
   bool last = false;
   bool operator==(const MessageBody& other) const;
@@ -254,28 +256,28 @@ struct MessageAborted {
 
 // PUBACK, PUBCOMP, or a PUBREC that refuses; for QoS 0 the last byte left. A lent payload is free again.
 struct Published {
-  Token token;
+  Token token{};
   ReasonCode reason = ReasonCode::success;  // is_failure(): the server did not take the message (5.0)
-  PropertyView properties;
+  PropertyView properties{};
   bool operator==(const Published&) const = default;
 };
 
 struct Subscribed {
-  Token token;
-  Bytes reason_codes;  // one ReasonCode per filter, in order
-  PropertyView properties;
+  Token token{};
+  Bytes reason_codes{};  // one ReasonCode per filter, in order
+  PropertyView properties{};
   bool operator==(const Subscribed& other) const;
 };
 
 struct Unsubscribed {
-  Token token;
-  Bytes reason_codes;  // 5.0; empty on 3.1.1
-  PropertyView properties;
+  Token token{};
+  Bytes reason_codes{};  // 5.0; empty on 3.1.1
+  PropertyView properties{};
   bool operator==(const Unsubscribed& other) const;
 };
 
 struct Failed {
-  Token token;
+  Token token{};
   Failure why = Failure::connection_lost;
   bool operator==(const Failed&) const = default;
 };
@@ -285,7 +287,7 @@ struct Failed {
 // in Connected::properties.
 struct Auth {
   ReasonCode reason = ReasonCode::success;
-  PropertyView properties;
+  PropertyView properties{};
   bool operator==(const Auth&) const = default;
 };
 
@@ -295,7 +297,7 @@ struct Closed {
   CloseCause cause = CloseCause::client;
   ReasonCode reason = ReasonCode::success;
   Violation violation = Violation::none;
-  PropertyView properties;
+  PropertyView properties{};
   bool operator==(const Closed&) const = default;
 };
 

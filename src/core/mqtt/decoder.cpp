@@ -1,0 +1,92 @@
+#include "core/mqtt/decoder.hpp"
+
+#include <algorithm>
+
+#include "core/mqtt/reason_table.hpp"
+#include "core/mqtt/text.hpp"
+#include "core/mqtt/varint.hpp"
+
+namespace mqboard::mqtt {
+
+void Decoder::text(std::string_view& value) {
+  Bytes bytes;
+  binary(bytes);
+  value = as_text(bytes);
+  const Violation found = check_text(bytes);
+  if (found != Violation::none) fail(found);
+}
+
+void Decoder::filter(std::string_view& value) {
+  text(value);
+  require(is_topic_filter(value), Violation::topic_filter);
+}
+
+void Decoder::protocol(ProtocolVersion& version) {
+  std::string_view name;
+  std::uint8_t level = 0;
+  text(name);
+  u8(level);
+  require(name == "MQTT" && (level == 4 || level == 5), Violation::protocol_name);
+  version = level == 5 ? ProtocolVersion::v5 : ProtocolVersion::v3_1_1;
+  wire_.version = version;
+}
+
+void Decoder::reason(ReasonCode& code) {
+  std::uint8_t byte = 0;
+  u8(byte);
+  require(reason_allowed(byte, type_, wire_.flow), Violation::reason_code);
+  code = static_cast<ReasonCode>(byte);
+}
+
+void Decoder::connack_reason(ReasonCode& code) {
+  if (wire_.v5()) return reason(code);
+  std::uint8_t byte = 0;
+  u8(byte);
+  const std::optional<ReasonCode> known = from_connack_return_code(byte);
+  require(known.has_value(), Violation::reason_code);
+  code = known.value_or(ReasonCode::unspecified_error);
+}
+
+void Decoder::reason_list(Bytes& codes) {
+  const Bytes list = rest();
+  const bool v5 = wire_.v5();
+  const bool allowed = std::all_of(list.begin(), list.end(), [&](std::uint8_t code) {
+    return v5 ? reason_allowed(code, type_, wire_.flow) : code <= 2 || code == 0x80;
+  });
+  require(!list.empty(), Violation::truncated);
+  require(allowed, Violation::reason_code);
+  codes = list;
+}
+
+void Decoder::properties(PropertyView& view, PropertyView, PropertyHome home) {
+  if (!wire_.v5()) return;
+  const Varint length = read_varint({at_, end_});
+  if (length.state == Varint::State::malformed ||
+      (length.state == Varint::State::complete && length.overlong())) {
+    return fail(Violation::remaining_length);
+  }
+  if (length.state == Varint::State::needs_more ||
+      length.value > static_cast<std::size_t>(end_ - at_) - length.size) {
+    return fail(Violation::property_length);
+  }
+  at_ += length.size + length.value;
+  const Bytes block{at_ - length.value, length.value};
+  const Violation found = check_properties(block, home);
+  if (found != Violation::none) return fail(found);
+  view = PropertyView{block};
+}
+
+std::size_t publish_head_size(std::uint8_t first, Bytes start, Wire wire) {
+  if (start.size() < 2) return 0;
+  std::size_t size = 2u + (static_cast<std::size_t>(start[0]) << 8 | start[1]);
+  if ((first & 0b0110) != 0) size += 2;
+  if (size > start.size()) return 0;
+  if (!wire.v5()) return size;
+  const Varint properties = read_varint(start.subspan(size));
+  if (properties.state == Varint::State::malformed) return start.size();  // decoding says what is wrong
+  if (properties.state == Varint::State::needs_more) return 0;
+  size += properties.size + properties.value;
+  return size <= start.size() ? size : 0;
+}
+
+}  // namespace mqboard::mqtt

@@ -1,0 +1,471 @@
+// What the server sends, and how the session reacts to it: one row and one handler per packet type.
+#include <utility>
+
+#include "core/base/crc32.hpp"
+#include "core/mqtt/decoder.hpp"
+#include "core/mqtt/session_parts.hpp"
+
+namespace mqboard::mqtt {
+
+// Which packets a client accepts. 3.1.1 and 5.0 differ in rows 14 and 15 only.
+struct Session::Parts::PacketRow {
+  Violation on_v3;  // none: accepted
+  Violation on_v5;
+  Handler handler;
+};
+
+const Session::Parts::PacketRow Session::Parts::kPacketRows[16] = {
+    {Violation::packet_type, Violation::packet_type, nullptr},
+    {Violation::direction, Violation::direction, nullptr},  // CONNECT
+    {Violation::none, Violation::none, &Parts::on_connack},
+    {Violation::none, Violation::none, &Parts::on_publish},
+    {Violation::none, Violation::none, &Parts::on_puback},
+    {Violation::none, Violation::none, &Parts::on_pubrec},
+    {Violation::none, Violation::none, &Parts::on_pubrel},
+    {Violation::none, Violation::none, &Parts::on_pubcomp},
+    {Violation::direction, Violation::direction, nullptr},  // SUBSCRIBE
+    {Violation::none, Violation::none, &Parts::on_suback},
+    {Violation::direction, Violation::direction, nullptr},  // UNSUBSCRIBE
+    {Violation::none, Violation::none, &Parts::on_unsuback},
+    {Violation::direction, Violation::direction, nullptr},  // PINGREQ
+    {Violation::none, Violation::none, &Parts::on_pingresp},
+    {Violation::disconnect_from_server, Violation::none, &Parts::on_disconnect},
+    {Violation::packet_type, Violation::none, &Parts::on_auth},
+};
+
+std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
+  settle_automatic_ack(now);
+  if (!input.empty() && in_use()) {
+    last_received = now;
+    unanswered_since = kNever;
+  }
+  const bool was_blocked = blocked;
+  blocked = false;
+  std::optional<Event> event = pending_event();
+  while (!event && in_use()) {
+    const Frame frame = framer.peek(input);
+    if (frame.kind == Frame::Kind::none || !handle(frame, now, event)) break;
+    framer.consume(input);
+    pump(now);
+    if (!event) event = pending_event();
+  }
+  if (was_blocked && !blocked) clock_floor = now;
+  return event;
+}
+
+std::optional<Event> Session::Parts::pending_event() {
+  if (aborted_due) {
+    aborted_due = false;
+    return event::MessageAborted{};
+  }
+  if (lost_due) {
+    const event::SessionLost lost = *lost_due;
+    lost_due.reset();
+    return lost;
+  }
+  if (!reports.empty()) {
+    Slot& slot = slots[reports.head()];
+    const Token token = slots.token_of(slot);
+    const std::optional<mqtt::Failure> why = slot.why;
+    release_slot(slot);
+    if (why) return event::Failed{token, *why};
+    return event::Published{token};
+  }
+  if (closed_due) {
+    const event::Closed closed = *closed_due;
+    closed_due.reset();
+    return closed;
+  }
+  return std::nullopt;
+}
+
+bool Session::Parts::handle(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  if (frame.kind == Frame::Kind::malformed) return violated(frame.violation, now), true;
+  if (frame.kind == Frame::Kind::body) return on_body(frame, now, out_event);
+  const PacketRow& row = kPacketRows[frame.first >> 4];
+  const Violation refused = wire_in.v5() ? row.on_v5 : row.on_v3;
+  if (refused != Violation::none) return violated(refused, now), true;
+  const bool opening = frame.type() == PacketType::connack || frame.type() == PacketType::auth;
+  if (phase == Phase::connecting && !opening) return violated(Violation::first_packet, now), true;
+  return (this->*row.handler)(frame, now, out_event);
+}
+
+void Session::Parts::violated(Violation violation, TimePoint now) {
+  close({.cause = CloseCause::violation, .reason = info(violation).reason, .violation = violation}, now);
+}
+
+template<class Packet>
+bool Session::Parts::read(const Frame& frame, TimePoint now, Packet& packet) {
+  const Violation violation = decode(frame.first, frame.bytes, wire_in, packet);
+  if (violation == Violation::none) return true;
+  violated(violation, now);
+  return false;
+}
+
+// --- Connection
+
+void Session::Parts::negotiate(const Connack& connack) {
+  for (PropertyView rest = connack.properties; const auto property = rest.next();) {
+    const std::uint32_t number = property->number;
+    const auto number16 = static_cast<std::uint16_t>(number);
+    switch (property->id) {
+      case PropertyId::server_keep_alive:
+        negotiated.keep_alive_s = number16;
+        break;
+      case PropertyId::receive_maximum:
+        negotiated.receive_maximum = number16;
+        break;
+      case PropertyId::topic_alias_maximum:
+        negotiated.topic_alias_maximum = number16;
+        break;
+      case PropertyId::maximum_packet_size:
+        negotiated.maximum_packet_bytes = number;
+        break;
+      case PropertyId::session_expiry_interval:
+        negotiated.session_expiry_s = number;
+        break;
+      case PropertyId::maximum_qos:
+        negotiated.maximum_qos = static_cast<QoS>(number);
+        break;
+      case PropertyId::retain_available:
+        negotiated.retain = number != 0;
+        break;
+      case PropertyId::wildcard_subscription_available:
+        negotiated.wildcard_subscriptions = number != 0;
+        break;
+      case PropertyId::subscription_identifier_available:
+        negotiated.subscription_identifiers = number != 0;
+        break;
+      case PropertyId::shared_subscription_available:
+        negotiated.shared_subscriptions = number != 0;
+        break;
+      default:
+        break;
+    }
+  }
+  aliases_out.reset(negotiated.topic_alias_maximum);
+}
+
+bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  if (phase == Phase::connected) return violated(Violation::second_connack, now), true;
+  Connack packet;
+  if (!read(frame, now, packet)) return true;
+  if (packet.reason != ReasonCode::success) {
+    phase = Phase::over;
+    out_event = event::Closed{CloseCause::refused, packet.reason, Violation::none, packet.properties};
+    return true;
+  }
+  const auto method = packet.properties.text(PropertyId::authentication_method);
+  if (method && (!authenticating || crc32(as_bytes(*method)) != method_crc)) {
+    return violated(Violation::authentication, now), true;
+  }
+  if (packet.session_present && clean_start) return violated(Violation::session_present, now), true;
+  if (packet.session_present && !has_session && !adopt_session && wire_in.v5()) {
+    close({.cause = CloseCause::session_mismatch, .reason = ReasonCode::protocol_error}, now);
+    return true;
+  }
+  negotiate(packet);
+  if (!packet.session_present && !clean_start) session_lost();
+  phase = Phase::connected;
+  has_session = true;
+  clock_floor = now;
+  out_event = event::Connected{packet.session_present, packet.properties};
+  return true;
+}
+
+bool Session::Parts::on_disconnect(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Disconnect packet;
+  if (!read(frame, now, packet)) return true;
+  phase = Phase::over;
+  out_event = event::Closed{CloseCause::server, packet.reason, Violation::none, packet.properties};
+  return true;
+}
+
+bool Session::Parts::on_auth(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Auth packet;
+  if (!read(frame, now, packet)) return true;
+  const auto method = packet.properties.text(PropertyId::authentication_method);
+  const bool in_turn = authenticating && method && crc32(as_bytes(*method)) == method_crc &&
+                       packet.reason != ReasonCode::reauthenticate &&
+                       (phase == Phase::connected || packet.reason == ReasonCode::continue_authentication);
+  if (!in_turn) return violated(Violation::authentication, now), true;
+  answer_allowed = packet.reason == ReasonCode::continue_authentication;
+  connect_started = now;
+  out_event = event::Auth{packet.reason, packet.properties};
+  return true;
+}
+
+bool Session::Parts::on_pingresp(const Frame& frame, TimePoint now, std::optional<Event>&) {
+  Pingresp packet;
+  if (read(frame, now, packet)) ping_outstanding = false;
+  return true;
+}
+
+// --- Messages from the server
+
+Violation Session::Parts::resolve_alias(Publish& packet) {
+  const auto alias = packet.properties.number(PropertyId::topic_alias);
+  if (alias) {
+    const auto number = static_cast<std::uint16_t>(*alias);
+    if (packet.topic.empty()) {
+      packet.topic = aliases_in.topic(number);
+      return packet.topic.empty() ? Violation::topic_alias : Violation::none;
+    }
+    if (!aliases_in.define(number, packet.topic)) return Violation::topic_alias;
+  }
+  return is_topic_name(packet.topic) ? Violation::none : Violation::topic_name;
+}
+
+// Whether the message may come in now, and whether the application gets to see it: a QoS 2 message that it
+// has seen already is acknowledged without it [MQTT-4.3.3-10].
+bool Session::Parts::admit(const Publish& packet, TimePoint now, bool& deliver) {
+  deliver = true;
+  if (packet.qos == QoS::at_most_once) return true;
+  PendingAck owed{
+      .packet_id = packet.packet_id, .qos = packet.qos, .connection = connection, .arrived = true};
+  bool* counted = &owed.counted;
+  bool known_pending = false;
+  if (packet.qos == QoS::exactly_once) {
+    if (TakenId* taken = inbound.taken(packet.packet_id)) {
+      deliver = false;
+      owed.acknowledged = true;
+      counted = &taken->counted;
+    } else if (PendingAck* pending = inbound.find_qos2(packet.packet_id)) {
+      deliver = false;
+      known_pending = true;
+      pending->arrived = true;
+      counted = &pending->counted;
+    }
+  }
+  if (!*counted && wire_in.v5() && receive_quota_used == limits.receive_window) {
+    violated(Violation::receive_maximum, now);
+    deliver = false;
+    return true;
+  }
+  if (!known_pending && inbound.full()) {
+    blocked = true;
+    return false;
+  }
+  if (!*counted) ++receive_quota_used;
+  *counted = true;
+  if (!known_pending) inbound.push(owed);
+  return true;
+}
+
+bool Session::Parts::on_publish(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Publish packet;
+  if (!read(frame, now, packet)) return true;
+  if (!wire_in.v5() || packet.topic.empty() || packet.properties.number(PropertyId::topic_alias)) {
+    const Violation violation = resolve_alias(packet);
+    if (violation != Violation::none) return violated(violation, now), true;
+  } else if (!is_topic_name(packet.topic)) {
+    return violated(Violation::topic_name, now), true;
+  }
+  bool deliver = true;
+  if (!admit(packet, now, deliver)) return false;
+  if (phase == Phase::over) return true;
+  inside_message = frame.missing != 0;
+  discarding_body = inside_message && !deliver;
+  body_offset = static_cast<std::uint32_t>(packet.payload.size());
+  if (!deliver) return true;
+  const AckHandle handle{packet.packet_id, packet.packet_id == 0 ? 0 : connection};
+  (inside_message ? arriving : automatic_ack) = handle;
+  out_event = event::Message{.topic = packet.topic,
+                             .payload = packet.payload,
+                             .payload_bytes = body_offset + frame.missing,
+                             .qos = packet.qos,
+                             .retain = packet.retain,
+                             .dup = packet.dup,
+                             .ack = handle,
+                             .properties = packet.properties};
+  return true;
+}
+
+bool Session::Parts::on_body(const Frame& frame, TimePoint, std::optional<Event>& out_event) {
+  const std::uint32_t offset = body_offset;
+  body_offset += static_cast<std::uint32_t>(frame.bytes.size());
+  const bool last = frame.missing == 0;
+  const bool deliver = !discarding_body;
+  if (deliver) out_event = event::MessageBody{frame.bytes, offset, last};
+  if (!last) return true;
+  inside_message = discarding_body = false;
+  if (deliver) automatic_ack = std::exchange(arriving, {});
+  return true;
+}
+
+bool Session::Parts::acknowledge(AckHandle handle, ReasonCode reason, TimePoint now) {
+  if (handle.packet_id == 0 || handle == arriving) return false;
+  PendingAck* owed = inbound.find(handle);
+  if (owed == nullptr) return false;
+  const bool taken = owed->qos == QoS::exactly_once && !is_failure(reason);
+  if (taken && !keep_inbound(owed->packet_id)) {
+    close({.cause = CloseCause::persistence_failed, .reason = ReasonCode::implementation_specific_error},
+          now);
+    return false;
+  }
+  if (taken && !inbound.take_over(owed->packet_id, owed->counted)) {
+    forget({RecordKey::Kind::inbound, owed->packet_id});
+    violated(Violation::receive_maximum, now);
+    return false;
+  }
+  owed->acknowledged = true;
+  owed->reason = reason;
+  pump(now);
+  return true;
+}
+
+void Session::Parts::settle_automatic_ack(TimePoint now) {
+  const AckHandle handle = std::exchange(automatic_ack, {});
+  if (handle.packet_id != 0 && config.acknowledge == AckMode::automatic) {
+    acknowledge(handle, ReasonCode::success, now);
+  }
+}
+
+void Session::Parts::settle_inbound_on_loss() {
+  settle_automatic_ack(last_received);
+  if (inside_message && !discarding_body) {
+    aborted_due = true;
+    if (arriving.packet_id != 0) inbound.pop_back();
+  }
+  arriving = {};
+  inside_message = discarding_body = false;
+  inbound.connection_lost();
+}
+
+void Session::Parts::stage_owed_acks(TimePoint now) {
+  while (!inbound.empty() && inbound.front().acknowledged) {
+    const PendingAck& owed = inbound.front();
+    const bool qos1 = owed.qos == QoS::at_least_once;
+    if (owed.arrived &&
+        !stage_ack(qos1 ? PacketType::puback : PacketType::pubrec, owed.packet_id, owed.reason, now)) {
+      return;
+    }
+    if (owed.counted && (qos1 || is_failure(owed.reason))) --receive_quota_used;
+    inbound.pop_front();
+  }
+}
+
+bool Session::Parts::on_pubrel(const Frame& frame, TimePoint now, std::optional<Event>&) {
+  Pubrel packet;
+  if (!read(frame, now, packet)) return true;
+  if (inbound.find_qos2(packet.packet_id) != nullptr) return violated(Violation::acknowledgement, now), true;
+  const TakenId* taken = inbound.taken(packet.packet_id);
+  const ReasonCode reason = taken != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
+  if (!stage_ack(PacketType::pubcomp, packet.packet_id, reason, now)) return false;
+  if (taken == nullptr) return true;
+  if (taken->counted) --receive_quota_used;
+  inbound.forget(packet.packet_id);
+  forget({RecordKey::Kind::inbound, packet.packet_id});
+  return true;
+}
+
+// --- Acknowledgements of ours
+
+std::optional<Event> Session::Parts::complete(Slot& slot, ReasonCode reason, PropertyView properties) {
+  const Token token = slots.token_of(slot);
+  if (slot.state == Slot::State::publishing || slot.state == Slot::State::releasing) {
+    forget({RecordKey::Kind::outgoing, slots.id_of(slot)});
+  }
+  release_slot(slot);
+  return event::Published{token, reason, properties};
+}
+
+bool Session::Parts::on_puback(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Puback packet;
+  if (!read(frame, now, packet)) return true;
+  Slot* slot = slots.find(packet.packet_id);
+  if (slot == nullptr || slot->state == Slot::State::reporting) return true;  // acknowledged before: ignored
+  if (slot->state != Slot::State::publishing || slot->qos != QoS::at_least_once || !slot->staged) {
+    return violated(Violation::acknowledgement, now), true;
+  }
+  if (slot->lent_out) return false;
+  out_event = complete(*slot, packet.reason, packet.properties);
+  return true;
+}
+
+bool Session::Parts::on_pubrec(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Pubrec packet;
+  if (!read(frame, now, packet)) return true;
+  Slot* slot = slots.find(packet.packet_id);
+  const bool failed = is_failure(packet.reason);
+  if (slot == nullptr || slot->state == Slot::State::reporting) {
+    if (failed) return true;
+    return stage_ack(PacketType::pubrel, packet.packet_id, ReasonCode::packet_identifier_not_found, now);
+  }
+  if (slot->state == Slot::State::releasing && slot->staged) {  // again: so is the answer [MQTT-4.3.3-4]
+    return failed || stage_ack(PacketType::pubrel, packet.packet_id, ReasonCode::success, now);
+  }
+  const bool expected =
+      slot->state == Slot::State::releasing ||
+      (slot->state == Slot::State::publishing && slot->qos == QoS::exactly_once && slot->staged);
+  if (!expected) return violated(Violation::acknowledgement, now), true;
+  if (slot->state == Slot::State::releasing) return true;  // its PUBREL is about to be resent
+  if (slot->lent_out) return false;
+  if (failed) {
+    out_event = complete(*slot, packet.reason, packet.properties);
+    return true;
+  }
+  begin_release(*slot, now);
+  return true;
+}
+
+void Session::Parts::begin_release(Slot& slot, TimePoint now) {
+  const SlotId id = slots.id_of(slot);
+  publishes.remove(slots, id);
+  store.release(std::exchange(slot.chain, 0));
+  slot.payload = slot.record = {};
+  slot.state = Slot::State::releasing;
+  slot.staged = false;
+  slot.sent_at = kNever;
+  slot.order = ++order;
+  releases.append(slots, id);
+  if (next_release == 0) next_release = id;
+  if (!keep_release(slot)) {
+    close({.cause = CloseCause::persistence_failed, .reason = ReasonCode::implementation_specific_error},
+          now);
+  }
+}
+
+bool Session::Parts::on_pubcomp(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Pubcomp packet;
+  if (!read(frame, now, packet)) return true;
+  Slot* slot = slots.find(packet.packet_id);
+  if (slot == nullptr || slot->state == Slot::State::reporting) return true;
+  if (slot->state != Slot::State::releasing) return violated(Violation::acknowledgement, now), true;
+  // "Not found" comes when an earlier PUBCOMP was lost with its connection: the message has been delivered.
+  const bool known = packet.reason != ReasonCode::packet_identifier_not_found;
+  out_event = complete(*slot, known ? packet.reason : ReasonCode::success, packet.properties);
+  return true;
+}
+
+// Whether the packet answers an outstanding request; anything else is ignored or closes the connection.
+template<class Packet>
+bool Session::Parts::is_answer_to_request(const Packet& packet, Slot::State expected, TimePoint now) {
+  const Slot* slot = slots.find(packet.packet_id);
+  if (slot == nullptr || slot->state == Slot::State::reporting) return false;
+  if (slot->state != expected) return violated(Violation::acknowledgement, now), false;
+  const bool has_codes = Packet::type == PacketType::suback || wire_in.v5();
+  if (!has_codes || packet.reason_codes.size() == slot->filters) return true;
+  return violated(Violation::suback_count, now), false;
+}
+
+bool Session::Parts::on_suback(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Suback packet;
+  if (!read(frame, now, packet) || !is_answer_to_request(packet, Slot::State::subscribing, now)) return true;
+  Slot& slot = slots[packet.packet_id];
+  out_event = event::Subscribed{slots.token_of(slot), packet.reason_codes, packet.properties};
+  release_slot(slot);
+  return true;
+}
+
+bool Session::Parts::on_unsuback(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  Unsuback packet;
+  if (!read(frame, now, packet) || !is_answer_to_request(packet, Slot::State::unsubscribing, now))
+    return true;
+  Slot& slot = slots[packet.packet_id];
+  out_event = event::Unsubscribed{slots.token_of(slot), packet.reason_codes, packet.properties};
+  release_slot(slot);
+  return true;
+}
+
+}  // namespace mqboard::mqtt

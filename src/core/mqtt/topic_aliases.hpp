@@ -1,0 +1,69 @@
+// Topic aliases (5.0, section 3.3.2.3.4), one table per direction, valid for one connection. Memory is
+// borrowed.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "core/base/bytes.hpp"
+
+namespace mqboard::mqtt {
+
+class TopicAliases {
+ public:
+  // `sizes` has one entry per alias, `text` room for `topic_bytes` each.
+  TopicAliases(std::span<std::uint16_t> sizes, MutableBytes text, std::size_t topic_bytes)
+      : sizes_(sizes), text_(text), topic_bytes_(topic_bytes) {}
+
+  // A new connection: aliases 1..maximum, none of them defined.
+  void reset(std::size_t maximum) {
+    usable_ = maximum < sizes_.size() ? maximum : sizes_.size();
+    defined_ = 0;
+    for (std::uint16_t& size : sizes_) size = 0;
+  }
+
+  [[nodiscard]] std::size_t usable() const { return usable_; }
+
+  // The topic of an alias; empty when it is out of range or not defined.
+  [[nodiscard]] std::string_view topic(std::uint16_t alias) const {
+    if (alias == 0 || alias > usable_) return {};
+    return as_text(text_.subspan((alias - 1u) * topic_bytes_, sizes_[alias - 1u]));
+  }
+
+  // False: the alias is out of range or the topic too long to be kept.
+  bool define(std::uint16_t alias, std::string_view topic) {
+    if (alias == 0 || alias > usable_ || topic.size() > topic_bytes_) return false;
+    std::memcpy(text_.data() + (alias - 1u) * topic_bytes_, topic.data(), topic.size());
+    sizes_[alias - 1u] = static_cast<std::uint16_t>(topic.size());
+    return true;
+  }
+
+  struct Choice {
+    std::uint16_t alias = 0;  // 0: send the topic without one
+    bool known = false;       // the peer knows it: the topic may be left out
+  };
+
+  // Our side: the alias to send `topic` with. Aliases go to the first topics that come; call define() once
+  // the packet is certain to be sent.
+  [[nodiscard]] Choice choose(std::string_view topic) const {
+    for (std::uint16_t alias = 1; alias <= defined_; ++alias) {
+      if (this->topic(alias) == topic) return {alias, true};
+    }
+    if (defined_ == usable_ || topic.size() > topic_bytes_) return {};
+    return {static_cast<std::uint16_t>(defined_ + 1), false};
+  }
+  void define_chosen(Choice choice, std::string_view topic) {
+    if (choice.alias != 0 && !choice.known && define(choice.alias, topic)) ++defined_;
+  }
+
+ private:
+  std::span<std::uint16_t> sizes_;
+  MutableBytes text_;
+  std::size_t topic_bytes_;
+  std::size_t usable_ = 0;
+  std::size_t defined_ = 0;
+};
+
+}  // namespace mqboard::mqtt
