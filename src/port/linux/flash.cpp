@@ -280,6 +280,7 @@ FsResult<void> LinuxFlash::sync(FileId file) {
   const auto fd = descriptor(file);
   if (!fd) return Failure{fd.error()};
   if (uninterrupted([&] { return ::fdatasync(*fd); }) != 0) return last_error();
+  if (options_.read_from_medium) (void)::posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED);
   return {};
 }
 

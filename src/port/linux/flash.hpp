@@ -33,6 +33,7 @@ class LinuxFlash final : public FileSystem {
   struct Options {
     std::uint64_t capacity_bytes = 0;  // 0: as large as the disk
     std::size_t max_open_files = 64;   // more answer FsError::too_many_open; at most 65535
+    bool read_from_medium = false;     // after a sync, read what storage holds rather than the page cache
   };
 
   // `root` must be an existing directory. Fails with FsError::io on a kernel older than 5.6 (no openat2).
