@@ -1,0 +1,33 @@
+// What a board says about itself: the retained JSON at `<p>/mqb/status` (docs/WIRE.md, "Status").
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mqboard::cli {
+
+struct BoardStatus {
+  bool present = false;  // a status was received
+  bool online = false;
+  bool v2 = false;                   // speaks the channel protocol
+  bool acknowledges_put = false;     // answers v1 puts with "SEQ <n>"
+  std::uint64_t session = 0;         // differs after every start of the board; 0: not said
+  std::uint32_t channel_window = 0;  // bytes a v2 peer may send before it was heard; 0: not said
+  std::uint32_t channel_frame = 0;   // and the largest frame; 0: not said
+  std::string since;                 // when it went online or offline, as written; empty: not said
+  std::string text;                  // the JSON
+};
+
+// Ill-formed JSON gives a status that is present and says nothing: such a board is spoken to as v1.
+[[nodiscard]] BoardStatus parse_status(std::string_view json);
+
+// The members of a JSON object for people: "firmware.version" and the like with their values as text.
+struct StatusField {
+  std::string name;
+  std::string value;
+};
+[[nodiscard]] std::vector<StatusField> flatten(std::string_view json);
+
+}  // namespace mqboard::cli

@@ -1,0 +1,129 @@
+#include "cli/command_line.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mqboard::cli {
+namespace {
+
+std::expected<Invocation, EarlyEnd> parse(std::vector<const char*> arguments, const char* name = "mqboard") {
+  arguments.insert(arguments.begin(), name);
+  return parse_command_line(arguments);
+}
+
+template<class Verb>
+Verb verb(std::vector<const char*> arguments, const char* name = "mqboard") {
+  auto parsed = parse(std::move(arguments), name);
+  EXPECT_TRUE(parsed) << parsed.error().text;
+  if (!parsed || !std::holds_alternative<Verb>(parsed->command)) {
+    ADD_FAILURE() << "another verb";
+    return {};
+  }
+  return std::get<Verb>(parsed->command);
+}
+
+TEST(CommandLine, Options_MayStandBeforeAndAfterTheVerb) {
+  const auto parsed = parse({"-s", "one", "ls", "--prefix", "a/b", "-r", "/lib", "-T", "3"});
+  ASSERT_TRUE(parsed) << parsed.error().text;
+  EXPECT_EQ(parsed->options.get(Key::server), "one");
+  EXPECT_EQ(parsed->options.get(Key::prefix), "a/b");
+  EXPECT_EQ(parsed->options.get(Key::timeout), "3");
+  const auto& ls = std::get<Ls>(parsed->command);
+  EXPECT_TRUE(ls.recursive);
+  EXPECT_EQ(ls.paths, std::vector<std::string>{"/lib"});
+}
+
+TEST(CommandLine, EverySettingHasItsOption) {
+  for (const KeyInfo& row : key_table()) {
+    std::string option(row.option);
+    option = option.substr(option.find("--"));
+    option = option.substr(0, option.find(','));
+    std::vector<const char*> arguments{option.c_str()};
+    if (!row.argument.empty()) arguments.push_back("value");
+    arguments.push_back("info");
+    const auto parsed = parse(arguments);
+    ASSERT_TRUE(parsed) << parsed.error().text;
+    EXPECT_TRUE(parsed->options.get(row.key)) << option;
+  }
+}
+
+TEST(CommandLine, Switches_CanBeTurnedOff) {
+  EXPECT_EQ(parse({"--tls", "info"})->options.get(Key::tls), "true");
+  EXPECT_EQ(parse({"--no-tls", "info"})->options.get(Key::tls), "false");
+  EXPECT_EQ(parse({"-vv", "info"})->options.get(Key::verbose), "2");
+}
+
+TEST(CommandLine, OptionGivenTwice_TheLastCounts) {
+  EXPECT_EQ(parse({"-s", "a", "-s", "b", "info"})->options.get(Key::server), "b");
+}
+
+TEST(CommandLine, FilesNamedLikeVerbs_AreFiles) {
+  EXPECT_EQ(verb<Cat>({"cat", "ls", "eval"}).files, (std::vector<std::string>{"ls", "eval"}));
+  EXPECT_EQ(verb<Eval>({"eval", "get"}).source, "get");
+}
+
+TEST(CommandLine, ShortOptionsOfAVerb_WinOverGlobalOnes) {
+  const auto parsed = parse({"-p", "1884", "mkdir", "-p", "/a"});
+  ASSERT_TRUE(parsed) << parsed.error().text;
+  EXPECT_EQ(parsed->options.get(Key::port), "1884");
+  EXPECT_TRUE(std::get<Mkdir>(parsed->command).parents);
+}
+
+TEST(CommandLine, Eval_TakesAnySourceAfterADoubleDash) {
+  EXPECT_EQ(verb<Eval>({"eval", "--", "-1"}).source, "-1");
+  EXPECT_EQ(verb<Eval>({"eval", "[1, 2]"}).source, "[1, 2]");
+  EXPECT_EQ(verb<Eval>({"eval", "a = 1\nprint(a)"}).source, "a = 1\nprint(a)");
+  EXPECT_EQ(verb<Eval>({"eval", "{'a': 1}"}).source, "{'a': 1}");
+  EXPECT_EQ(verb<Eval>({"eval", "-"}).source, "-");
+  EXPECT_EQ(verb<Eval>({"eval", ""}).source, "");
+}
+
+TEST(CommandLine, GetAndPut_TakeOneOrTwoNames) {
+  EXPECT_EQ(verb<Get>({"get", "/a"}).local, "");
+  EXPECT_EQ(verb<Get>({"get", "/a", "-"}).local, "-");
+  EXPECT_EQ(verb<Put>({"put", "-", "/a"}).local, "-");
+}
+
+TEST(CommandLine, View_CountIsANumber) {
+  EXPECT_EQ(verb<View>({"view", "-n", "3", "--json"}).count, 3U);
+  EXPECT_FALSE(parse({"view", "-n", "x"}));
+}
+
+TEST(CommandLine, Mqview_IsTheViewVerb) { EXPECT_EQ(verb<View>({"-n", "1"}, "/usr/bin/mqview").count, 1U); }
+
+TEST(CommandLine, Mistakes_EndWithStatus2AndOneLine) {
+  const std::vector<std::vector<const char*>> cases{
+      {},      {"nosuchverb"}, {"eval"}, {"eval", "1", "2"}, {"--nosuch", "eval", "1"}, {"ls", "--nosuch"},
+      {"get"}, {"-s"},         {"rm"}};
+  for (const auto& arguments : cases) {
+    const auto parsed = parse(arguments);
+    ASSERT_FALSE(parsed) << (arguments.empty() ? "nothing" : arguments.front());
+    EXPECT_EQ(parsed.error().status, 2);
+    EXPECT_EQ(std::count(parsed.error().text.begin(), parsed.error().text.end(), '\n'), 1)
+        << parsed.error().text;
+    EXPECT_TRUE(parsed.error().text.starts_with("mqboard: ")) << parsed.error().text;
+  }
+}
+
+TEST(CommandLine, Help_IsForStandardOutputAndNamesWhatItShould) {
+  const auto help = parse({"--help"});
+  ASSERT_FALSE(help);
+  EXPECT_EQ(help.error().status, 0);
+  for (const KeyInfo& row : key_table()) {
+    EXPECT_NE(help.error().text.find(row.environment), std::string::npos) << row.environment;
+  }
+  const auto verb_help = parse({"ls", "--help"});
+  ASSERT_FALSE(verb_help);
+  EXPECT_EQ(verb_help.error().status, 0);
+  EXPECT_NE(verb_help.error().text.find("--recursive"), std::string::npos);
+  EXPECT_NE(verb_help.error().text.find("mqboard ls -r -l --sha /lib"), std::string::npos);
+}
+
+TEST(CommandLine, Version) {
+  const auto version = parse({"--version"});
+  ASSERT_FALSE(version);
+  EXPECT_EQ(version.error().status, 0);
+  EXPECT_TRUE(version.error().text.starts_with("mqboard "));
+}
+
+}  // namespace
+}  // namespace mqboard::cli

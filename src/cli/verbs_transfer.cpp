@@ -1,0 +1,104 @@
+#include <fmt/core.h>
+
+#include "cli/board.hpp"
+#include "cli/local_file.hpp"
+#include "cli/progress.hpp"
+#include "cli/verbs.hpp"
+
+namespace mqboard::cli {
+
+namespace {
+
+// Shows a board operation's progress under a name.
+class MoverBar {
+ public:
+  MoverBar(Console& console, std::string name)
+      : bar_(console, std::move(name), std::nullopt, std::chrono::steady_clock::now()) {}
+
+  [[nodiscard]] Mover mover() {
+    return [this](std::uint64_t done, std::uint64_t total) {
+      if (total != 0) bar_.total(total);
+      bar_.update(done, std::chrono::steady_clock::now());
+    };
+  }
+
+ private:
+  Progress bar_;
+};
+
+// Where `get REMOTE LOCAL` writes.
+std::string local_name(const Get& verb) {
+  if (verb.local.empty()) return std::string(base_name(verb.remote));
+  if (verb.local != "-" && (verb.local.ends_with('/') || is_directory(verb.local))) {
+    return join(verb.local, base_name(verb.remote));
+  }
+  return verb.local;
+}
+
+// Where `put LOCAL REMOTE` writes.
+Result<std::string> remote_name(const Put& verb) {
+  const bool names_directory = verb.remote.empty() || verb.remote.ends_with('/');
+  if (!names_directory) return verb.remote;
+  if (verb.local == "-")
+    return fail(ExitStatus::usage, "put: what standard input holds needs a name on the board");
+  const std::string_view name = base_name(verb.local);
+  return verb.remote.empty() ? std::string(name) : verb.remote + std::string(name);
+}
+
+void report(Console& console, std::string_view path, std::uint64_t size) {
+  if (console.json()) {
+    console.record(json::object({{"path", path}, {"size", size}}));
+  } else {
+    console.detail(fmt::format("{}: {} bytes", path, size));
+  }
+}
+
+}  // namespace
+
+Done perform(Get verb, Context context) {
+  const std::string name = local_name(verb);
+  auto board = co_await open_board(context.session);
+  if (!board) co_return std::unexpected(board.error());
+  auto target = LocalTarget::create(name);
+  if (!target) co_return std::unexpected(target.error());
+  {
+    MoverBar bar(context.console, verb.remote);
+    auto got = co_await (*board)->get(
+        verb.remote, [&target](Bytes data) { return target->write(data); }, bar.mover());
+    if (!got) co_return got;
+  }
+  if (auto ok = target->commit(); !ok) co_return ok;
+  if (name != "-") report(context.console, name, target->size());
+  co_return Result<>{};
+}
+
+Done perform(Put verb, Context context) {
+  auto name = remote_name(verb);
+  if (!name) co_return std::unexpected(name.error());
+  auto source = LocalSource::open(verb.local);
+  if (!source) co_return std::unexpected(source.error());
+  auto board = co_await open_board(context.session);
+  if (!board) co_return std::unexpected(board.error());
+  {
+    MoverBar bar(context.console, verb.local);
+    if (auto ok = co_await (*board)->put(*name, source->bytes(), bar.mover()); !ok) co_return ok;
+  }
+  report(context.console, *name, source->size());
+  co_return Result<>{};
+}
+
+Done perform(Cat verb, Context context) {
+  auto board = co_await open_board(context.session);
+  if (!board) co_return std::unexpected(board.error());
+  for (const std::string& file : verb.files) {
+    const Sink print = [&context](Bytes data) -> Result<> {
+      context.console.data(data);
+      return {};
+    };
+    if (auto ok = co_await (*board)->get(file, print, [](std::uint64_t, std::uint64_t) {}); !ok) co_return ok;
+  }
+  context.console.end_line();
+  co_return Result<>{};
+}
+
+}  // namespace mqboard::cli
