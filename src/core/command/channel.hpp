@@ -50,19 +50,23 @@ class ByteSource {
 };
 
 struct ChannelConfig {
-  std::uint32_t window_bytes = 1u << 20;      // receive window: how far the peer may be ahead of consume()
+  // How far the peer may be ahead of consume(): what a connection breaking can cost, and per round trip what
+  // it can carry (256 KiB at 100 ms: 2.5 MB/s).
+  std::uint32_t window_bytes = 256u << 10;
   std::uint32_t largest_receive = 64u << 10;  // data bytes accepted in one frame
-  std::uint32_t largest_send = 64u << 10;     // data bytes to put into one frame
-  std::uint32_t initial_credit =
-      16u << 10;  // may be sent before the peer was heard, at least 1; every peer grants
-  std::uint32_t initial_largest = 16u << 10;  //   this much, its status may announce more
-  std::uint16_t frames_in_flight = 64;        // unacknowledged frames, 1 .. kMaxFramesInFlight
-  Millis ack_delay{40};                       // how long an acknowledgement may wait for company
-  Millis probe_first{1'000};                  // silence before the first probe; doubles up to ...
+  std::uint32_t largest_send = 32u << 10;     // data bytes to put into one frame
+  // Until the peer was heard: so much may be sent, in frames so large. Every peer takes 16 KiB; its status
+  // announcement may promise more. At least 1.
+  std::uint32_t initial_credit = 16u << 10;
+  std::uint32_t initial_largest = 16u << 10;
+  std::uint16_t frames_in_flight =
+      64;                     // unacknowledged frames, 1 .. kMaxFramesInFlight; 16 or more for speed
+  Millis ack_delay{40};       // how long an acknowledgement may wait for company
+  Millis probe_first{1'000};  // silence before the first probe; doubles up to ...
   Millis probe_most{15'000};
   Millis keep_alive{20'000};    // opener only: probe an idle channel this often
   Millis peer_timeout{90'000};  // silence that ends the channel: timed_out
-  Millis linger{60'000};        // a closed acceptor answers so long; longer than two probes
+  Millis linger{60'000};        // a closed channel answers late frames so long: several probes
 };
 
 class Channel {
