@@ -1,0 +1,34 @@
+// The time a board's Python and log see: the host's, plus what the board was told it is off by.
+#pragma once
+
+#include <atomic>
+
+#include "python/clock.hpp"
+
+namespace mqboard::board {
+
+// Threads: any.
+class BoardClock final : public python::Clock {
+ public:
+  Nanos monotonic() const override { return host_.monotonic(); }
+  Nanos utc() const override { return host_.utc() + Nanos(offset_ns_.load()); }
+  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, Nanos until) override {
+    host_.wait(lock, wake, until);
+  }
+
+  void set_utc(Nanos since_1970) {
+    offset_ns_ = (since_1970 - host_.utc()).count();
+    set_ = true;
+  }
+  // The time of day is known: it was set, or the kernel says that its clock is synchronised.
+  [[nodiscard]] bool known() const;
+  // Good enough to be shown in the log: known, or at least not before this program was written.
+  [[nodiscard]] bool plausible() const { return utc() > std::chrono::seconds(1'600'000'000); }
+
+ private:
+  python::Clock& host_ = python::system_clock();
+  std::atomic<std::int64_t> offset_ns_ = 0;
+  std::atomic<bool> set_ = false;
+};
+
+}  // namespace mqboard::board

@@ -1,0 +1,121 @@
+#include "board/log_service.hpp"
+
+#include <algorithm>
+
+namespace mqboard::board {
+namespace {
+
+log::BufferConfig buffer_config(const LoggingConfig& config) {
+  return {.boot_bytes = config.boot_bytes,
+          .loop_bytes = config.loop_bytes,
+          .boot_level = log::from_python(config.boot_level),
+          .loop_level = log::from_python(config.loop_level)};
+}
+
+}  // namespace
+
+LogService::LogService(Environment environment, const LoggingConfig& config,
+                       const std::vector<std::string>& secrets, MutableBytes memory)
+    : env_(std::move(environment)), buffer_(memory, buffer_config(config)) {
+  buffer_.levels().set("", log::from_python(config.level));
+  for (const auto& [logger, level] : config.levels) buffer_.levels().set(logger, log::from_python(level));
+  for (const auto& secret : secrets) {
+    if (!buffer_.secrets().add(secret))
+      log(30, "board", "more secrets than the log can hide: see docs/BOARD.md");
+  }
+}
+
+std::size_t LogService::memory_bytes(const LoggingConfig& config) {
+  return std::max(config.boot_bytes, config.loop_bytes);
+}
+
+void LogService::log(int level, std::string_view logger, std::string_view text) {
+  const log::Level severity = std::max(log::from_python(level), log::Level::debug);
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!buffer_.enabled(logger, severity)) return;
+    std::uint32_t sequence = buffer_.ring().last_sequence();
+    buffer_.write({severity, env_.since_boot(), logger, text});
+    if (env_.echo) {
+      while (const auto entry = buffer_.ring().after(sequence)) {
+        env_.echo(entry->record.level, line(entry->record));
+        sequence = entry->sequence;
+      }
+    }
+    wake = std::exchange(asleep_, false) || followed_;
+  }
+  if (wake) env_.wake();
+}
+
+int LogService::level_of(std::string_view logger) const {
+  for (const auto& [name, level] : levels()) {
+    if (name == logger) return level;
+  }
+  return 0;
+}
+
+bool LogService::set_level(std::string_view logger, int level) {
+  const std::lock_guard lock(mutex_);
+  return buffer_.levels().set(logger, log::from_python(level));
+}
+
+std::vector<std::pair<std::string, int>> LogService::levels() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, int>> all;
+  for (std::size_t i = 0; const auto entry = buffer_.levels().entry(i); ++i) {
+    all.emplace_back(entry->logger, log::python_level(entry->level));
+  }
+  return all;
+}
+
+void LogService::connected() {
+  const std::lock_guard lock(mutex_);
+  buffer_.connected();
+  online_ = true;
+}
+
+std::optional<Outgoing> LogService::next() {
+  const std::lock_guard lock(mutex_);
+  // The client has what was lent and resends it by itself until it arrived.
+  if (lent_) buffer_.acknowledge(*std::exchange(lent_, std::nullopt));
+  const auto entry = online_ ? buffer_.take() : std::nullopt;
+  if (!entry) return asleep_ = true, std::nullopt;
+  lent_line_ = line(entry->record);
+  lent_ = entry->sequence;
+  return Outgoing{env_.topic, as_bytes(lent_line_)};
+}
+
+std::string LogService::line(const log::Record& record) const {
+  std::array<std::uint8_t, log::kMaxLine> into;
+  return std::string(log::format_line(record, env_.wall_clock(), into));
+}
+
+std::optional<LogService::Line> LogService::after(std::uint32_t sequence, int level) const {
+  const std::lock_guard lock(mutex_);
+  while (const auto entry = buffer_.ring().after(sequence)) {
+    sequence = entry->sequence;
+    const int found = log::python_level(entry->record.level);
+    if (found >= level) return Line{sequence, found, line(entry->record)};
+  }
+  return std::nullopt;
+}
+
+std::uint32_t LogService::last_sequence() const {
+  const std::lock_guard lock(mutex_);
+  return buffer_.ring().last_sequence();
+}
+
+std::string LogService::tail(std::size_t bytes) const {
+  std::string lines;
+  for (auto found = after(0); found; found = after(found->sequence)) lines += found->text + '\n';
+  if (lines.size() > bytes) lines.erase(0, lines.find('\n', lines.size() - bytes - 1) + 1);
+  return lines;
+}
+
+void LogService::set_followed(bool followed) {
+  const std::lock_guard lock(mutex_);
+  followed_ = followed;
+}
+
+}  // namespace mqboard::board

@@ -1,0 +1,263 @@
+#include "board/python_host.hpp"
+
+#include <cerrno>
+#include <chrono>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "board/host_facts.hpp"
+#include "board/text.hpp"
+
+namespace mqboard::board {
+
+namespace asio = boost::asio;
+
+namespace {
+
+python::Exception os_exception(int code, std::string message = {}) {
+  return {python::Exception::Type::os_error, std::move(message), code};
+}
+
+// The Python exception a failed MQTT operation becomes.
+python::Exception exception_of(const mqtt::Error& error) {
+  using mqtt::Errc;
+  if (error == Errc::invalid_argument) return {python::Exception::Type::value_error, error.message(), 0};
+  if (error == Errc::rejected) return os_exception(EACCES);
+  if (error == Errc::too_large) return os_exception(EMSGSIZE);
+  if (error == Errc::queue_full) return os_exception(ENOBUFS);
+  if (error == Errc::timeout) return os_exception(ETIMEDOUT);
+  if (error == Errc::cancelled) return os_exception(ECANCELED);
+  return os_exception(0, error.message());
+}
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// What a publish under way holds back of kMaxPublishBytes.
+class Reservation {
+ public:
+  Reservation(std::shared_ptr<std::atomic<std::size_t>> total, std::size_t bytes)
+      : total_(std::move(total)), bytes_(bytes) {
+    *total_ += bytes_;
+  }
+  Reservation(Reservation&& other) noexcept : total_(std::move(other.total_)), bytes_(other.bytes_) {}
+  Reservation& operator=(Reservation&&) = delete;
+  ~Reservation() {
+    if (total_) *total_ -= bytes_;
+  }
+
+ private:
+  std::shared_ptr<std::atomic<std::size_t>> total_;
+  std::size_t bytes_;
+};
+
+// `held` is what the operation borrows.
+asio::awaitable<void> finish_publish(asio::awaitable<mqtt::Result<mqtt::ReasonCode>> operation,
+                                     std::shared_ptr<PythonMessage> held, python::Completion done,
+                                     Reservation) {
+  const auto sent = co_await std::move(operation);
+  held.reset();
+  if (sent) {
+    done.complete();
+  } else {
+    done.fail(exception_of(sent.error()));
+  }
+}
+
+asio::awaitable<void> finish_subscribe(asio::awaitable<mqtt::Result<mqtt::QoS>> operation,
+                                       std::shared_ptr<const std::string> held, python::Completion done) {
+  const auto granted = co_await std::move(operation);
+  held.reset();
+  if (granted) {
+    done.complete(std::int64_t{static_cast<int>(*granted)});
+  } else {
+    done.fail(exception_of(granted.error()));
+  }
+}
+
+asio::awaitable<void> finish_unsubscribe(asio::awaitable<mqtt::Result<void>> operation,
+                                         std::shared_ptr<const std::string> held, python::Completion done) {
+  const auto gone = co_await std::move(operation);
+  held.reset();
+  if (gone) {
+    done.complete();
+  } else {
+    done.fail(exception_of(gone.error()));
+  }
+}
+
+asio::awaitable<void> answer_ntp(std::string server, std::function<std::int64_t()> utc_us,
+                                 python::Completion done) {
+  const auto offset = co_await query_ntp(std::move(server), std::move(utc_us));
+  if (offset) {
+    done.complete(*offset);
+  } else {
+    done.fail(os_exception(offset.error()));
+  }
+}
+
+}  // namespace
+
+PythonHost::PythonHost(Environment environment)
+    : env_(std::move(environment)), pins_([this](std::string_view pin, bool level) {
+        if (runtime_) post_pin(*runtime_, pin, level);
+      }) {}
+
+void PythonHost::deliver(const mqtt::MessageView& message) {
+  if (filters_.empty()) return;
+  if (post_message(*runtime_, message.topic, message.payload, message.retained, static_cast<int>(message.qos),
+                   message.duplicate)) {
+    return;
+  }
+  // Say it at once and then ever more rarely: 1, 2, 4, 8 …
+  ++dropped_;
+  if ((dropped_ & (dropped_ - 1)) == 0) {
+    env_.log.log(40, "mqtt",
+                 concat("Python does not take its messages: ", dropped_, " dropped so far, the last of ",
+                        message.topic));
+  }
+}
+
+void PythonHost::connection_changed(bool connected) {
+  connected_ = connected;
+  post_connected(*runtime_, connected);
+}
+
+bool PythonHost::application_starved() const {
+  const std::int64_t at = starves_at_ms_;
+  return at != 0 && steady_ms() > at;
+}
+
+void PythonHost::console(python::Stream stream, Bytes line) {
+  env_.log.log(stream == python::Stream::out ? 20 : 40, "print", as_text(line));
+}
+
+bool PythonHost::crashed(const python::Crash& crash) {
+  env_.log.log(50, "python",
+               concat("the interpreter crashed: ", crash.cause, " in ", crash.running,
+                      crash.source.empty() ? "" : ": ", crash.source));
+  env_.crashed(crash);
+  return true;
+}
+
+void PythonHost::started(unsigned) { runtime_->exec(launcher_source(), "launcher", nullptr); }
+
+BoardFacts PythonHost::facts() const {
+  BoardFacts facts;
+  facts.kind = env_.config.kind;
+  facts.location = env_.config.location;
+  facts.prefix = env_.config.prefix;
+  for (std::size_t i = 0; i + 1 < env_.boot.unique_id.size(); i += 2) {
+    facts.unique_id.push_back(
+        static_cast<std::uint8_t>(std::stoi(env_.boot.unique_id.substr(i, 2), nullptr, 16)));
+  }
+  facts.version = MQB_VERSION;
+  facts.reset_cause = env_.boot.reset_cause;
+  facts.safe_mode = env_.boot.safe_mode;
+  facts.modules = env_.config.modules;
+  return facts;
+}
+
+std::string PythonHost::table_json(std::string_view module) const {
+  for (const auto& table : env_.config.module_tables) {
+    if (table.name == module) return table.json;
+  }
+  return "{}";
+}
+
+void PythonHost::publish(PythonMessage message, python::Completion done) {
+  const std::size_t bytes = message.topic.size() + message.payload.size() + 64;
+  if (bytes > kMaxPublishBytes) return done.fail(os_exception(EMSGSIZE));
+  if (*publishing_ > kMaxPublishBytes - bytes) return done.fail(os_exception(ENOBUFS));
+  auto reserved = std::make_shared<Reservation>(publishing_, bytes);
+  env_.post([this, held = std::make_shared<PythonMessage>(std::move(message)), done, reserved] {
+    auto operation = env_.link.client().publish(
+        held->topic, held->payload,
+        {.qos = static_cast<mqtt::QoS>(held->qos), .retain = held->retain, .sync = held->sync});
+    asio::co_spawn(env_.executor, finish_publish(std::move(operation), held, done, std::move(*reserved)),
+                   asio::detached);
+  });
+}
+
+void PythonHost::subscribe(std::string filter, int qos, python::Completion done) {
+  env_.post([this, held = std::make_shared<const std::string>(std::move(filter)), qos, done] {
+    if (!filters_.contains(*held) && filters_.size() >= kMaxSubscriptions)
+      return done.fail(os_exception(ENOBUFS));
+    filters_.insert(*held);
+    auto operation = env_.link.client().subscribe(*held, static_cast<mqtt::QoS>(qos));
+    asio::co_spawn(env_.executor, finish_subscribe(std::move(operation), held, done), asio::detached);
+  });
+}
+
+void PythonHost::unsubscribe(std::string filter, python::Completion done) {
+  env_.post([this, held = std::make_shared<const std::string>(std::move(filter)), done] {
+    filters_.erase(*held);
+    auto operation = env_.link.client().unsubscribe(*held);
+    asio::co_spawn(env_.executor, finish_unsubscribe(std::move(operation), held, done), asio::detached);
+  });
+}
+
+void PythonHost::log(int level, std::string_view logger, std::string_view text) {
+  env_.log.log(level, logger, text);
+}
+
+int PythonHost::log_level(std::string_view logger) const { return env_.log.level_of(logger); }
+
+void PythonHost::set_log_level(std::string_view logger, int level) {
+  env_.log.set_level(logger, level);
+  env_.post(env_.save_levels);
+}
+
+void PythonHost::report_failure(std::string_view task, std::string_view traceback) {
+  env_.post(
+      [this, task = std::string(task), traceback = std::string(traceback)] { env_.failed(task, traceback); });
+}
+
+void PythonHost::request_end(Ending ending) {
+  const auto kind = runtime_->activity().kind;
+  ending.origin =
+      kind == python::Activity::Kind::eval ? boot::ResetOrigin::operator_ : boot::ResetOrigin::application;
+  env_.post([this, ending] { env_.end(ending); });
+}
+
+void PythonHost::reset(boot::ResetRequest kind, boot::ModeRequest mode) {
+  request_end({.request = kind, .mode = mode});
+}
+
+void PythonHost::deep_sleep(std::chrono::milliseconds duration) {
+  request_end({.request = boot::ResetRequest::deep_sleep, .sleep = duration});
+}
+
+python::ByteString PythonHost::rtc_memory() const { return env_.rtc.read(); }
+void PythonHost::set_rtc_memory(python::ByteString data) { env_.rtc.write(data); }
+
+bool PythonHost::feed_watchdog(std::string_view secret) { return env_.fed(secret); }
+
+void PythonHost::feed_application_watchdog(std::chrono::milliseconds timeout) {
+  starves_at_ms_ = steady_ms() + timeout.count();
+}
+
+SlotFacts PythonHost::running_slot() const { return {.label = "dev", .size_bytes = 0, .confirmed = true}; }
+std::optional<SlotFacts> PythonHost::other_slot() const { return std::nullopt; }
+BoardApi::Answer<void> PythonHost::confirm_image() { return {}; }
+BoardApi::Answer<void> PythonHost::select_slot(std::string_view) {
+  return std::unexpected(os_exception(ENOENT));
+}
+
+NetworkFacts PythonHost::network() const { return network_facts(); }
+std::uint64_t PythonHost::cpu_hz() const { return board::cpu_hz(); }
+bool PythonHost::clock_known() const { return env_.clock->known(); }
+void PythonHost::set_utc(std::chrono::microseconds since_1970) { env_.clock->set_utc(since_1970); }
+
+void PythonHost::query_ntp(std::string server, python::Completion done) {
+  env_.post([this, server = std::move(server), done] {
+    auto utc_us = [clock = env_.clock] { return std::int64_t{clock->utc().count() / 1000}; };
+    asio::co_spawn(env_.executor, answer_ntp(server, std::move(utc_us), done), asio::detached);
+  });
+}
+
+}  // namespace mqboard::board

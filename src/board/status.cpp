@@ -1,0 +1,66 @@
+#include "board/status.hpp"
+
+#include "board/text.hpp"
+
+namespace mqboard::board {
+namespace {
+
+class Object {
+ public:
+  Object& text(std::string_view key, std::string_view value) {
+    if (value.empty()) return *this;
+    name(key);
+    append_json_string(out_, value);
+    return *this;
+  }
+  Object& raw(std::string_view key, std::string_view value) { return name(key), out_ += value, *this; }
+  Object& flag(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+  Object& number(std::string_view key, std::int64_t value) { return raw(key, std::to_string(value)); }
+  Object& object(std::string_view key, Object value) { return raw(key, value.close()); }
+  std::string close() { return out_ + '}'; }
+
+ private:
+  void name(std::string_view key) {
+    if (out_.size() > 1) out_ += ',';
+    append_json_string(out_, key);
+    out_ += ':';
+  }
+  std::string out_ = "{";
+};
+
+}  // namespace
+
+std::string to_json(const StatusFields& fields) {
+  Object out;
+  out.flag("online", fields.online);
+  out.raw("protocols", fields.epoch != 0 ? "[1,2]" : "[1]").flag("put_ack", true);
+  if (fields.epoch != 0) {
+    out.number("epoch", fields.epoch);
+    out.object("channel",
+               Object().number("credit", fields.channel_credit).number("largest", fields.channel_largest));
+  }
+  out.object("board", Object()
+                          .text("kind", fields.kind)
+                          .text("location", fields.location)
+                          .text("prefix", fields.prefix)
+                          .text("id", fields.unique_id));
+  out.object("firmware", Object()
+                             .text("version", fields.firmware_version)
+                             .text("slot", fields.slot)
+                             .text("state", fields.slot_state));
+  out.object("boot", Object()
+                         .number("count", fields.boot_count)
+                         .text("reset_cause", fields.reset_cause)
+                         .flag("safe_mode", fields.safe_mode));
+  std::string names = "[";
+  for (const auto& capability : fields.capabilities) {
+    if (names.size() > 1) names += ',';
+    append_json_string(names, capability);
+  }
+  out.raw("capabilities", names + "]");
+  if (fields.connected_at_s != 0) out.number("connected_at", fields.connected_at_s);
+  out.text("reason", fields.reason);
+  return out.close();
+}
+
+}  // namespace mqboard::board

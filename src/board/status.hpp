@@ -1,0 +1,28 @@
+// The retained announcement at `<prefix>/mqb/status`; its keys are in docs/WIRE.md, "Status".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mqboard::board {
+
+struct StatusFields {
+  bool online = true;
+  std::string kind, location, prefix, unique_id;
+  std::string firmware_version, slot, slot_state;
+  std::uint32_t boot_count = 0;
+  std::string reset_cause;
+  bool safe_mode = false;
+  std::uint32_t epoch = 0;           // of the v2 channels; 0: v1 only
+  std::uint32_t channel_credit = 0;  // what may be sent on one before the board has answered, bytes
+  std::uint32_t channel_largest = 0;
+  std::vector<std::string> capabilities;
+  std::int64_t connected_at_s = 0;  // UTC; 0: the clock is not set
+  std::string reason;               // why offline: "stopped", "reset", "deep_sleep"; empty: connection lost
+};
+
+std::string to_json(const StatusFields& fields);
+
+}  // namespace mqboard::board
