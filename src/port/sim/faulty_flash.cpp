@@ -1,6 +1,7 @@
 #include "port/sim/faulty_flash.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace mqboard::port::sim {
 namespace {
@@ -71,6 +72,17 @@ FileInfo FaultyFlash::info(Node node) const {
           .size_bytes = state.content.size(),
           .modified_s = 0,
           .inode = node};
+}
+
+std::uint64_t FaultyFlash::fingerprint(Node node) const {
+  const NodeState& state = nodes_[node];
+  const auto hash = [](Bytes bytes) { return std::uint64_t{std::hash<std::string_view>{}(as_text(bytes))}; };
+  Random mix(hash(state.content) + (state.is_directory ? 1 : 0));
+  std::uint64_t result = mix.next();
+  for (const auto& [entry, child] : state.names) {
+    result = Random(result ^ hash(as_bytes(entry))).next() + fingerprint(child);
+  }
+  return result;
 }
 
 std::uint64_t FaultyFlash::used_bytes() const {

@@ -51,6 +51,8 @@ class FaultyFlash final : public FileSystem {
   void set_capacity(std::uint64_t bytes) { capacity_bytes_ = bytes; }
   // Spoils one byte of a file's content as the medium might.
   FsResult<void> flip_bit(std::string_view path, std::uint64_t offset);
+  // Names and contents as a number: equal for equal trees.
+  [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint(0); }
 
   FsResult<FileId> open(std::string_view path, OpenMode mode) override;
   FsResult<std::size_t> read(FileId file, MutableBytes into) override;
@@ -111,6 +113,7 @@ class FaultyFlash final : public FileSystem {
   FsResult<Node> existing(std::string_view path) const;
   FsResult<Handle*> handle(FileId file);
   FileInfo info(Node node) const;
+  [[nodiscard]] std::uint64_t fingerprint(Node node) const;
   [[nodiscard]] std::uint64_t used_bytes() const;
 
   // Counts an operation and runs effect(cut), unless it is to fail. A change whose operation is cut counts as
