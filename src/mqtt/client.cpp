@@ -7,6 +7,12 @@ namespace mqboard::mqtt {
 Client::Client(asio::any_io_executor executor, Options options)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), steady_time_source())) {}
 
+Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Client make_client(asio::any_io_executor executor, Options options, std::shared_ptr<TimeSource> time) {
+  return Client(std::make_shared<Client::Impl>(std::move(executor), std::move(options), std::move(time)));
+}
+
 Client::~Client() {
   if (impl_) impl_->shut_down();
 }

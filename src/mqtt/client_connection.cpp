@@ -12,10 +12,9 @@ namespace {
 // accepts and drops, or against another client with our client id.
 constexpr Millis kStableAfter{5'000};
 
-SessionLimits limits_for(const Options& options) {
+SessionLimits limits_for(const Options& options, std::size_t slots_for_others) {
   SessionLimits limits;
-  constexpr std::size_t kOthers = 16;  // subscribes and unsubscribes under way
-  const std::size_t messages = options.send_window + options.offline_messages + kOthers;
+  const std::size_t messages = options.send_window + options.offline_messages + slots_for_others;
   limits.outgoing_messages = static_cast<std::uint16_t>(std::min<std::size_t>(messages, 65'535));
   limits.store_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(options.send_buffer_size, 1U << 30U));
   limits.out_bytes = 64 * 1024;
@@ -58,8 +57,8 @@ Client::Impl::Impl(asio::any_io_executor executor, Options options, std::shared_
       options_(std::move(options)),
       time_(std::move(time)),
       waiters_(Waiters::create(executor_, *time_)),
-      session_(limits_for(options_), config_for(options_)),
-      slots_(std::size_t{limits_for(options_).outgoing_messages} + 1),
+      session_(limits_for(options_, kSlotsForOthers), config_for(options_)),
+      slots_(std::size_t{limits_for(options_, kSlotsForOthers).outgoing_messages} + 1),
       subscriptions_(options_.resubscribe),
       queue_(options_.receive_queue_size),
       random_(std::random_device{}()) {
@@ -86,7 +85,8 @@ asio::awaitable<Result<Connected>> Client::Impl::connect(std::shared_ptr<Impl>) 
   if (connected()) co_return last_connected_;
   round_outcome_ = {};
   launch(Goal::one_round);
-  const Wake wake = co_await waiters_->wait(connect_list_);
+  Wake wake = Wake::notified;
+  if (running_) wake = co_await waiters_->wait(connect_list_);
   if (connected()) co_return last_connected_;
   if (wake == Wake::cancelled && goal_ == Goal::one_round) {
     goal_ = Goal::idle;

@@ -209,6 +209,7 @@ void Client::Impl::on(const event::Failed& failed) {
 void Client::Impl::complete(Token token, ReasonCode reason, std::optional<Error> failure) {
   Slot& done = slot(token);
   const std::uint64_t sequence = std::exchange(done.sequence, 0);
+  if (sequence != 0) --open_publishes_;
   lent_bytes_ -= std::exchange(done.lent_bytes, 0);
   done.lent.reset();
   Operation* const waiting = std::exchange(done.waiting, nullptr);

@@ -66,6 +66,8 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
 
  private:
+  static constexpr std::size_t kSlotsForOthers = 16;  // subscribes and unsubscribes under way
+
   // A publish, subscribe or unsubscribe the session has accepted, by packet identifier.
   struct Slot {
     Operation* waiting = nullptr;
@@ -100,6 +102,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   [[nodiscard]] bool worth_waiting(SessionError error) const;
   [[nodiscard]] Error publish_error(SessionError error, std::string_view topic) const;
   [[nodiscard]] bool refuses_offline() const;
+  [[nodiscard]] bool window_full(QoS qos) const;
   void let_next_publish();
   void forget(Token token) { complete(token, ReasonCode::success, std::nullopt); }
   void send_wanted_subscriptions();
@@ -178,11 +181,14 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   WaitList room_;          // publish() until there is room
   WaitList session_open_;  // unsubscribe() until there is a connection
   WaitList receive_list_;
-  std::size_t turns_given_ = 0;  // publishers woken from room_ and not run yet
-  std::uint64_t accepted_ = 0;   // publishes
+  std::size_t turns_given_ = 0;     // publishers woken from room_ and not run yet
+  std::uint64_t accepted_ = 0;      // publishes, ever
+  std::size_t open_publishes_ = 0;  // of these, not done yet
   std::size_t lent_bytes_ = 0;
   std::vector<Flush*> flushes_;
   std::optional<Error> unattended_;  // the first failure of a publish nobody waited for, for flush()
 };
+
+Client make_client(asio::any_io_executor executor, Options options, std::shared_ptr<TimeSource> time);
 
 }  // namespace mqboard::mqtt

@@ -67,12 +67,16 @@ Session::Outcome<Token> Client::Impl::submit(std::string_view topic, Payload pay
                                              const PublishOptions& options) {
   PublishRequest request{topic, payload.bytes(), options.qos, options.retain, options.properties};
   if (refuses_offline()) return std::unexpected(SessionError::not_connected);
+  if (window_full(options.qos)) return std::unexpected(SessionError::no_room);
   const auto accepted =
       payload.size() >= kLendFrom ? submit_lent(request) : session_->publish(request, time_->now());
   if (!accepted) return accepted;
   ++statistics_.messages_published;
   ++accepted_;
-  if (!accepted->completed()) slot(*accepted).sequence = accepted_;
+  if (!accepted->completed()) {
+    slot(*accepted).sequence = accepted_;
+    ++open_publishes_;
+  }
   request_turn();
   return accepted;
 }
@@ -96,6 +100,13 @@ Session::Outcome<Token> Client::Impl::submit_lent(PublishRequest request) {
 
 bool Client::Impl::refuses_offline() const {
   return options_.queue_policy != QueuePolicy::block && options_.offline_messages == 0 && !link_;
+}
+
+// Some of the session's slots are kept for subscribes, and what has no acknowledgement may overtake the
+// window.
+bool Client::Impl::window_full(QoS qos) const {
+  if (qos == QoS::at_most_once) return session_->free_slots() <= kSlotsForOthers;
+  return open_publishes_ >= std::size_t{options_.send_window} + options_.offline_messages;
 }
 
 bool Client::Impl::worth_waiting(SessionError error) const {
@@ -124,7 +135,7 @@ Error Client::Impl::publish_error(SessionError error, std::string_view topic) co
 
 // The next in line may find room as well; it passes the turn on when it has.
 void Client::Impl::let_next_publish() {
-  if (room_.empty() || turns_given_ > 0 || session_->free_slots() == 0) return;
+  if (room_.empty() || turns_given_ > 0 || window_full(QoS::at_least_once)) return;
   ++turns_given_;
   waiters_->wake_one(room_);
   request_turn();
@@ -133,8 +144,7 @@ void Client::Impl::let_next_publish() {
 asio::awaitable<Result<void>> Client::Impl::flush(std::shared_ptr<Impl>, std::chrono::milliseconds timeout) {
   Flush flush;
   flush.upto = accepted_;
-  flush.open = static_cast<std::size_t>(
-      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.sequence != 0; }));
+  flush.open = open_publishes_;
   if (flush.open != 0) {
     flushes_.push_back(&flush);
     const Wake woken = co_await waiters_->wait(flush.operation.list, deadline_after(timeout));
@@ -157,6 +167,10 @@ asio::awaitable<Result<std::vector<ReasonCode>>> Client::Impl::subscribe(
     }
   }
   if (subscriptions.empty()) co_return std::unexpected(Error(Errc::invalid_argument, "subscribe: no filter"));
+  if (options_.pipeline && !link_) {
+    const Wake woken = co_await waiters_->wait(session_open_, deadline_after(options.timeout));
+    if (woken != Wake::notified) co_return std::unexpected(interrupted(woken));
+  }
   const std::uint64_t id = subscriptions_.add(subscriptions, options.properties);
   send_wanted_subscriptions();
   if (!options.sync) co_return std::vector<ReasonCode>{};

@@ -102,7 +102,7 @@ struct Waiters::ResumeLater {
 };
 
 struct Waiters::Wait {
-  std::shared_ptr<Waiters> self;
+  Waiters* self;
   WaitList* list;
   TimePoint deadline;
   Place place;
@@ -114,7 +114,7 @@ struct Waiters::Wait {
     auto* const waiter = Suspended::make(std::forward<Handler>(handler), self->executor_);
     waiter->deadline = deadline;
     if (slot.is_connected()) {
-      slot.assign([weak = std::weak_ptr(self), waiter](asio::cancellation_type type) {
+      slot.assign([weak = self->weak_from_this(), waiter](asio::cancellation_type type) {
         const auto waiters = weak.lock();
         if (!waiters || type == asio::cancellation_type::none) return;
         waiters->wake(*waiter, Wake::cancelled);
@@ -145,7 +145,7 @@ void Waiters::destroy_woken() {
 
 asio::awaitable<Wake> Waiters::wait(WaitList& list, TimePoint deadline, Place place) {
   co_return co_await asio::async_initiate<const asio::deferred_t, void(Wake)>(
-      Wait{shared_from_this(), &list, deadline, place}, asio::deferred);
+      Wait{this, &list, deadline, place}, asio::deferred);
 }
 
 void Waiters::add(Waiter& waiter, WaitList& list, Place place) {

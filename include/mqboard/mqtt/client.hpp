@@ -53,6 +53,8 @@ namespace mqboard::mqtt {
 
 namespace asio = boost::asio;
 
+class TimeSource;
+
 // How to publish one message.
 struct PublishOptions {
   QoS qos = QoS::at_most_once;
@@ -198,7 +200,11 @@ class Client {
   [[nodiscard]] std::vector<std::uint8_t> tls_ticket() const;
 
  private:
+  // For tests: a client whose time is another than the machine's.
+  friend Client make_client(asio::any_io_executor, Options, std::shared_ptr<TimeSource>);
   class Impl;
+  explicit Client(std::shared_ptr<Impl> impl);
+
   std::shared_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,120 @@
+#include "mqtt/testing/mosquitto.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+
+extern char** environ;
+
+namespace mqboard::mqtt::testing {
+namespace {
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+bool accepts(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const sockaddr_in address = loopback(port);
+  const bool connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return connected;
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) {
+    text.replace(at, what.size(), by);
+  }
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "mqboard-mqtt-XXXXXX").string();
+  path_ = ::mkdtemp(pattern.data());
+  std::filesystem::permissions(path_,
+                               std::filesystem::perms::others_exec | std::filesystem::perms::others_read,
+                               std::filesystem::perm_options::add);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void TemporaryFolder::write(std::string_view name, std::string_view content) const {
+  std::ofstream(path_ / name, std::ios::binary) << content;
+}
+
+std::uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), size), 0);
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+void shell(const std::string& command) { EXPECT_EQ(std::system(command.c_str()), 0) << command; }
+
+Mosquitto::Mosquitto(std::string config) : config_(std::move(config)), port_(free_port()) {
+  replace_all(config_, "%d", folder_.path().string());
+  start();
+}
+
+Mosquitto::Mosquitto(const TemporaryFolder& files, std::string config)
+    : config_(std::move(config)), port_(free_port()) {
+  replace_all(config_, "%d", files.path().string());
+  start();
+}
+
+Mosquitto::~Mosquitto() {
+  if (pid_ != 0) kill();
+}
+
+std::string Mosquitto::url(std::string_view scheme) const {
+  return std::string(scheme) + "://127.0.0.1:" + std::to_string(port_);
+}
+
+void Mosquitto::start() {
+  folder_.write("mosquitto.conf", "user root\nlistener " + std::to_string(port_) + " 127.0.0.1\n" + config_);
+  const std::string conf = folder_ / "mosquitto.conf";
+  const std::string log = folder_ / "log";
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  const char* const arguments[] = {"mosquitto", "-c", conf.c_str(), nullptr};
+  const char* const path = "/usr/sbin/mosquitto";
+  ASSERT_EQ(::posix_spawn(&pid_, path, &actions, nullptr, const_cast<char* const*>(arguments), environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!accepts(port_)) {
+    ASSERT_EQ(::waitpid(pid_, nullptr, WNOHANG), 0) << "mosquitto ended: " << std::ifstream(log).rdbuf();
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "mosquitto does not listen";
+    ::poll(nullptr, 0, 2);
+  }
+}
+
+void Mosquitto::stop(int signal) {
+  ::kill(pid_, signal);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = 0;
+}
+
+}  // namespace mqboard::mqtt::testing
