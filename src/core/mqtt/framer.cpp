@@ -60,26 +60,34 @@ Frame Framer::peek(Bytes& input) {
   }
   if (!take_header(input)) return {};
   if (violation_ != Violation::none) return malformed(violation_);
+  if (remaining_ > buffer_.size()) return peek_large(input);
   if (buffered_ == 0 && input.size() >= remaining_) {
     return shown(Frame::Kind::packet, input.first(remaining_), 0, remaining_);
   }
-  if (remaining_ > buffer_.size()) return peek_large(input, remaining_);
   fill(input, remaining_);
   if (buffered_ < remaining_) return {};
   return shown(Frame::Kind::packet, buffer_.first(remaining_), 0, 0);
 }
 
-Frame Framer::peek_large(Bytes& input, std::size_t total) {
+// What is accepted depends on the buffer alone, not on how the input happened to be cut.
+Frame Framer::peek_large(Bytes& input) {
   if (header_[0] >> 4 != static_cast<int>(PacketType::publish)) return malformed(Violation::packet_too_large);
-  if (buffered_ == 0 && publish_head_size(header_[0], input, wire_) != 0) {
-    return shown(Frame::Kind::head, input, static_cast<std::uint32_t>(total - input.size()), input.size());
-  }
-  fill(input, buffer_.size());
-  const Bytes start = buffer_.first(buffered_);
-  if (publish_head_size(header_[0], start, wire_) == 0) {
-    return buffered_ == buffer_.size() ? malformed(Violation::packet_too_large) : Frame{};
-  }
-  return shown(Frame::Kind::head, start, static_cast<std::uint32_t>(total - buffered_), 0);
+  const bool in_place = buffered_ == 0 && (input.size() >= buffer_.size() || has_whole_head(input));
+  if (!in_place) fill(input, buffer_.size());
+  const Bytes start = in_place ? input.first(std::min<std::size_t>(input.size(), remaining_))
+                               : Bytes{buffer_.first(buffered_)};
+  if (!has_whole_head(start))
+    return start.size() < buffer_.size() ? Frame{} : malformed(Violation::packet_too_large);
+  const auto missing = remaining_ - static_cast<std::uint32_t>(start.size());
+  return shown(Frame::Kind::head, start, missing, in_place ? start.size() : 0);
+}
+
+// Whether what the buffer could hold of `start` has everything in front of the payload, or shows that it is
+// malformed.
+bool Framer::has_whole_head(Bytes start) const {
+  start = start.first(std::min(start.size(), buffer_.size()));
+  const auto head = publish_head_size(header_[0], start, remaining_, wire_);
+  return head && (*head <= start.size() || *head > remaining_);
 }
 
 void Framer::consume(Bytes& input) {

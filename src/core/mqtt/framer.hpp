@@ -13,10 +13,10 @@ namespace mqboard::mqtt {
 
 struct Frame {
   enum class Kind : std::uint8_t {
-    none,      // the input is used up
-    packet,    // `bytes`: the whole body
-    head,      // `bytes`: a PUBLISH body up to somewhere in its payload; `missing` bytes follow
-    body,      // `bytes`: more payload; `missing` bytes follow
+    none,    // the input is used up
+    packet,  // `bytes`: the whole body
+    head,  // `bytes`: a large PUBLISH body up to somewhere in its payload; `missing` bytes follow, maybe none
+    body,  // `bytes`: more payload; `missing` bytes follow
     malformed  // `violation`; the stream cannot be read on
   } kind = Kind::none;
   std::uint8_t first = 0;  // first byte of the packet, of kinds packet and head
@@ -45,7 +45,8 @@ class Framer {
 
  private:
   bool take_header(Bytes& input);
-  Frame peek_large(Bytes& input, std::size_t total);
+  Frame peek_large(Bytes& input);
+  [[nodiscard]] bool has_whole_head(Bytes start) const;
   void fill(Bytes& input, std::size_t target);
   Frame malformed(Violation violation);
   Frame shown(Frame::Kind kind, Bytes bytes, std::uint32_t missing, std::size_t input_bytes);
