@@ -6,8 +6,8 @@
 //                                "b" two ints, address and length of bytes, "i" the decimal text of an int
 //   call(f, …)                   calls f; answers a host object with t == kAgain when an argument is not one
 //                                of None, bool, int, float, str, so that Python packs them
-// An answer that is no plain value is a host object too: attribute t says what it stands for (Tag), n, c, s are
-// number, code and text.
+// An answer that is no plain value is a host object too: attribute t says what it stands for (Tag), n, c, s
+// are number, code and text.
 #include "python/border.hpp"
 
 #include <charconv>
@@ -19,7 +19,15 @@ namespace mqboard::python {
 
 namespace {
 
-enum Tag : std::int32_t { kModule = 1, kCall = 2, kBytes = 3, kInt = 4, kRaise = 5, kDeferred = 6, kAgain = 7 };
+enum Tag : std::int32_t {
+  kModule = 1,
+  kCall = 2,
+  kBytes = 3,
+  kInt = 4,
+  kRaise = 5,
+  kDeferred = 6,
+  kAgain = 7
+};
 
 // Kinds of slots MicroPython fills, and those it takes.
 enum class FromPython : std::int32_t {
@@ -63,7 +71,8 @@ bool fits_slot(std::int64_t value) { return value >= INT32_MIN && value <= INT32
 // Slots in linear memory for the duration of a scope.
 class Slots {
  public:
-  Slots(Machine& machine, std::uint32_t count) : machine_(machine), address_(machine.allocate(kSlotBytes * count)) {}
+  Slots(Machine& machine, std::uint32_t count)
+      : machine_(machine), address_(machine.allocate(kSlotBytes * count)) {}
   ~Slots() {
     if (std::uncaught_exceptions() == unwinding_) machine_.release(address_);
   }
@@ -171,11 +180,16 @@ std::uint32_t Border::on_lookup(std::uint32_t object, std::string_view name, Add
   }
   if (found.tag < kBytes || name.size() != 1) return 0;
   switch (name[0]) {
-    case 't': return put(std::int64_t{found.tag}, out), 1;
-    case 'n': return put(std::int64_t{found.number}, out), 1;
-    case 'c': return put(std::int64_t{found.code}, out), 1;
-    case 's': return put(found.text, out), 1;
-    default: return 0;
+    case 't':
+      return put(std::int64_t{found.tag}, out), 1;
+    case 'n':
+      return put(std::int64_t{found.number}, out), 1;
+    case 'c':
+      return put(std::int64_t{found.code}, out), 1;
+    case 's':
+      return put(found.text, out), 1;
+    default:
+      return 0;
   }
 }
 
@@ -233,8 +247,11 @@ std::expected<Value, PythonError> Border::take(Address slot) {
     }
     case FromPython::callable:
     case FromPython::generator:
-    case FromPython::object: machine_->free_object(word); return None{};
-    default: break;
+    case FromPython::object:
+      machine_->free_object(word);
+      return None{};
+    default:
+      break;
   }
   bool understood = true;
   return to_owned(borrow(slot, understood));
@@ -244,22 +261,31 @@ Argument Border::borrow(Address slot, bool& understood) {
   const LinearMemory& memory = machine_->memory();
   const auto word = memory.load<std::uint32_t>(slot + 4);
   switch (memory.load<FromPython>(slot)) {
-    case FromPython::boolean: return word != 0;
-    case FromPython::integer: return std::int64_t{static_cast<std::int32_t>(word)};
-    case FromPython::number: return memory.load<double>(slot + 4);
-    case FromPython::text: return memory.text(memory.load<Address>(slot + 8), word);
-    case FromPython::host_object: understood = false; return std::int64_t{word};
+    case FromPython::boolean:
+      return word != 0;
+    case FromPython::integer:
+      return std::int64_t{static_cast<std::int32_t>(word)};
+    case FromPython::number:
+      return memory.load<double>(slot + 4);
+    case FromPython::text:
+      return memory.text(memory.load<Address>(slot + 8), word);
+    case FromPython::host_object:
+      understood = false;
+      return std::int64_t{word};
     case FromPython::callable:
     case FromPython::generator:
     case FromPython::object:
       understood = false;
       machine_->free_object(word);
       return None{};
-    default: return None{};
+    default:
+      return None{};
   }
 }
 
-void Border::put_none(Address slot) { machine_->memory().store(slot, static_cast<std::int32_t>(ToPython::none)); }
+void Border::put_none(Address slot) {
+  machine_->memory().store(slot, static_cast<std::int32_t>(ToPython::none));
+}
 
 void Border::put_object(HostObject object, Address slot) {
   std::uint32_t number = kCallObject + 1;
@@ -288,7 +314,8 @@ void Border::put(const Value& value, Address slot) {
     return kind(ToPython::number);
   }
   if (const auto* bytes = std::get_if<ByteString>(&value)) {
-    return put_object({.tag = kBytes, .number = static_cast<std::int32_t>(bytes->size()), .bytes = *bytes}, slot);
+    return put_object({.tag = kBytes, .number = static_cast<std::int32_t>(bytes->size()), .bytes = *bytes},
+                      slot);
   }
   const std::string& text = std::get<std::string>(value);
   const auto size = static_cast<std::uint32_t>(text.size());

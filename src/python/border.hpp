@@ -1,9 +1,9 @@
 // Values crossing between C++ and one interpreter instance.
 //
-// MicroPython hands a value out, and takes one, as a slot: three 32-bit words in linear memory, a kind and its
-// payload. Kinds differ per direction and cover None, bool, 32-bit int, float and str; the rest goes through
-// host objects: small C++ records that Python holds by number and src/python/rom/_mqb.py turns into what they
-// stand for. That file and this one are two halves of one protocol, described in border.cpp.
+// MicroPython hands a value out, and takes one, as a slot: three 32-bit words in linear memory, a kind and
+// its payload. Kinds differ per direction and cover None, bool, 32-bit int, float and str; the rest goes
+// through host objects: small C++ records that Python holds by number and src/python/rom/_mqb.py turns into
+// what they stand for. That file and this one are two halves of one protocol, described in border.cpp.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +57,8 @@ class Border {
   // Runs statements in __main__.
   std::expected<void, PythonError> execute(std::string_view source);
 
-  // Calls it. Bytes and wide integers arrive as host objects (see _mqb.py). Only None, bool, int, float and str
-  // come back; anything else as None.
+  // Calls it. Bytes and wide integers arrive as host objects (see _mqb.py). Only None, bool, int, float and
+  // str come back; anything else as None.
   std::expected<Value, PythonError> call(Callable callable, std::span<const Value> args);
 
   // Calls it with the token and what a deferred host function answered, as that function would have.
@@ -104,8 +104,8 @@ class Border::Text {
 
   Address operator*() const { return address_; }
 
-  // Makes a str object of Python's, fresh and kept by nobody, consist of this text without copying it. It must
-  // not be used after this scope.
+  // Makes a str object of Python's, fresh and kept by nobody, consist of this text without copying it. It
+  // must not be used after this scope.
   void lend(Address str_object) const;
 
  private:

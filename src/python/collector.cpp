@@ -2,9 +2,9 @@
 //
 // MicroPython finds the objects its own tables and its Python frames refer to. Those that only a C function
 // in progress refers to live in two more places, both scanned conservatively here: the shadow stack in linear
-// memory (C variables whose address is taken) and, because the module is native code now, the native stack and
-// registers of this thread, where every variable of the module is a 32-bit value. A word that points into a
-// block of the heap, at its start or inside, keeps that block alive.
+// memory (C variables whose address is taken) and, because the module is native code now, the native stack
+// and registers of this thread, where every variable of the module is a 32-bit value. A word that points into
+// a block of the heap, at its start or inside, keeps that block alive.
 #include <bit>
 
 #include "python/machine_state.hpp"
@@ -74,7 +74,8 @@ class Marker {
     while (index > 0 && state_of(area, index) == BlockState::tail) --index;
     if (state_of(area, index) != BlockState::head) return;
     const Address entry = area.table + index / 4;
-    const auto mark = static_cast<std::uint8_t>(static_cast<unsigned>(BlockState::marked) << (2 * (index & 3)));
+    const auto mark =
+        static_cast<std::uint8_t>(static_cast<unsigned>(BlockState::marked) << (2 * (index & 3)));
     memory_.store<std::uint8_t>(entry, memory_.load<std::uint8_t>(entry) | mark);
     mqb_gc_mark_subtree(&state_.instance, area.self, index);
   }
@@ -86,8 +87,8 @@ class Marker {
 };
 
 // The callers' frames hold everything callers need once the callee-saved registers are spilled to this one.
-__attribute__((noinline, no_sanitize("address", "thread", "undefined"))) void mark_native(Marker& marker,
-                                                                                         const std::uint8_t* base) {
+__attribute__((noinline, no_sanitize("address", "thread", "undefined"))) void mark_native(
+    Marker& marker, const std::uint8_t* base) {
   __builtin_unwind_init();
   marker.native_frames_below(base);
   asm volatile("" ::: "memory");  // no tail call: this frame stays

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "python/wasi_errno.hpp"
+#include "python/errno.hpp"
 
 namespace mqboard::python {
 
@@ -22,7 +22,7 @@ constexpr std::uint32_t kAppend = 02000;
 
 template<class Value>
 std::int32_t status(const FsResult<Value>& result) {
-  return result ? 0 : -wasi::from(result.error());
+  return result ? 0 : -errno_of(result.error());
 }
 
 // The part of `path` below the ROM's mount point, if it is there.
@@ -102,21 +102,22 @@ std::int32_t FileBridge::add(OpenFile file) {
 }
 
 std::int32_t FileBridge::open(std::string_view path, std::uint32_t flags) {
-  const auto open = std::ranges::count_if(files_, [](const OpenFile& f) { return !std::holds_alternative<Closed>(f); });
-  if (static_cast<std::size_t>(open) >= limit_) return -wasi::kTooManyOpen;
+  const auto open =
+      std::ranges::count_if(files_, [](const OpenFile& f) { return !std::holds_alternative<Closed>(f); });
+  if (static_cast<std::size_t>(open) >= limit_) return -EMFILE;
   const auto whole = absolute(path);
-  if (!whole) return -wasi::kAccess;
+  if (!whole) return -EACCES;
   const bool reads_only = (flags & kAccessMask) == kReadOnly && (flags & (kCreate | kTruncate)) == 0;
 
   Stat found;
   const std::int32_t missing = stat(*whole, found);
-  if (missing == 0 && found.directory) return reads_only ? open_directory(*whole) : -wasi::kIsDirectory;
+  if (missing == 0 && found.directory) return reads_only ? open_directory(*whole) : -EISDIR;
   if (const auto rom_path = in_rom(*whole)) {
-    if (!reads_only) return -wasi::kReadOnly;
+    if (!reads_only) return -EROFS;
     if (missing != 0) return missing;
     return add(RomFileOpen{rom_.find(*rom_path)->text});
   }
-  if (path.ends_with('/')) return missing == 0 ? -wasi::kNotDirectory : missing;
+  if (path.ends_with('/')) return missing == 0 ? -ENOTDIR : missing;
   return open_flash(*whole, flags);
 }
 
@@ -152,7 +153,7 @@ std::int32_t FileBridge::open_directory(const std::string& path) {
 
 std::int32_t FileBridge::close(std::int32_t descriptor) {
   OpenFile* file = find(descriptor);
-  if (file == nullptr) return -wasi::kBadDescriptor;
+  if (file == nullptr) return -EBADF;
   std::int32_t result = 0;
   if (auto* flash_file = std::get_if<FlashFile>(file)) {
     if (flash_file->written) result = status(flash_.sync(flash_file->id));
@@ -165,7 +166,7 @@ std::int32_t FileBridge::close(std::int32_t descriptor) {
 
 std::int32_t FileBridge::read(std::int32_t descriptor, MutableBytes into) {
   OpenFile* file = find(descriptor);
-  if (file == nullptr) return descriptor == 0 ? 0 : -wasi::kBadDescriptor;
+  if (file == nullptr) return descriptor == 0 ? 0 : -EBADF;
   if (auto* rom_file = std::get_if<RomFileOpen>(file)) {
     const std::size_t count =
         std::min(into.size(), rom_file->text.size() - std::min(rom_file->position, rom_file->text.size()));
@@ -177,13 +178,13 @@ std::int32_t FileBridge::read(std::int32_t descriptor, MutableBytes into) {
     const auto count = flash_.read(flash_file->id, into);
     return count ? static_cast<std::int32_t>(*count) : status(count);
   }
-  return -wasi::kIsDirectory;
+  return -EISDIR;
 }
 
 std::int32_t FileBridge::write(std::int32_t descriptor, Bytes data) {
   OpenFile* file = find(descriptor);
   auto* flash_file = file == nullptr ? nullptr : std::get_if<FlashFile>(file);
-  if (flash_file == nullptr) return -wasi::kBadDescriptor;
+  if (flash_file == nullptr) return -EBADF;
   if (data.empty()) return 0;
   flash_file->written = true;
   const auto count = flash_.write(flash_file->id, data);
@@ -193,11 +194,12 @@ std::int32_t FileBridge::write(std::int32_t descriptor, Bytes data) {
 std::int32_t FileBridge::seek(std::int32_t descriptor, std::int64_t offset, std::uint32_t whence,
                               std::uint64_t& position) {
   OpenFile* file = find(descriptor);
-  if (file == nullptr || whence > 2) return file == nullptr ? -wasi::kBadDescriptor : -wasi::kInvalid;
+  if (file == nullptr || whence > 2) return file == nullptr ? -EBADF : -EINVAL;
   if (auto* rom_file = std::get_if<RomFileOpen>(file)) {
     const std::size_t base = whence == 0 ? 0 : whence == 1 ? rom_file->position : rom_file->text.size();
-    const std::int64_t target = static_cast<std::int64_t>(base) + std::clamp<std::int64_t>(offset, INT32_MIN, INT32_MAX);
-    if (target < 0) return -wasi::kInvalid;
+    const std::int64_t target =
+        static_cast<std::int64_t>(base) + std::clamp<std::int64_t>(offset, INT32_MIN, INT32_MAX);
+    if (target < 0) return -EINVAL;
     rom_file->position = static_cast<std::size_t>(target);
     position = rom_file->position;
     return 0;
@@ -217,14 +219,14 @@ std::int32_t FileBridge::seek(std::int32_t descriptor, std::int64_t offset, std:
 
 std::int32_t FileBridge::sync(std::int32_t descriptor) {
   OpenFile* file = find(descriptor);
-  if (file == nullptr) return descriptor <= 2 ? 0 : -wasi::kBadDescriptor;
+  if (file == nullptr) return descriptor <= 2 ? 0 : -EBADF;
   auto* flash_file = std::get_if<FlashFile>(file);
   return flash_file == nullptr ? 0 : status(flash_.sync(flash_file->id));
 }
 
 std::int32_t FileBridge::stat(std::int32_t descriptor, Stat& result) {
   OpenFile* file = find(descriptor);
-  if (file == nullptr) return -wasi::kBadDescriptor;
+  if (file == nullptr) return -EBADF;
   if (auto* flash_file = std::get_if<FlashFile>(file)) {
     const auto info = flash_.stat(flash_file->id);
     if (!info) return status(info);
@@ -240,7 +242,7 @@ std::int32_t FileBridge::stat(std::int32_t descriptor, Stat& result) {
 std::int32_t FileBridge::next_entry(std::int32_t descriptor, Entry& entry, bool consume) {
   OpenFile* file = find(descriptor);
   auto* directory = file == nullptr ? nullptr : std::get_if<Directory>(file);
-  if (directory == nullptr) return file == nullptr ? -wasi::kBadDescriptor : -wasi::kNotDirectory;
+  if (directory == nullptr) return file == nullptr ? -EBADF : -ENOTDIR;
   if (directory->position >= directory->entries.size()) return 0;
   entry = directory->entries[directory->position];
   if (consume) ++directory->position;
@@ -249,10 +251,10 @@ std::int32_t FileBridge::next_entry(std::int32_t descriptor, Entry& entry, bool 
 
 std::int32_t FileBridge::stat(std::string_view path, Stat& result) {
   const auto whole = absolute(path);
-  if (!whole) return -wasi::kAccess;
+  if (!whole) return -EACCES;
   if (const auto rom_path = in_rom(*whole)) {
     const RomTree::Node* node = rom_.find(*rom_path);
-    if (node == nullptr) return -wasi::kNotFound;
+    if (node == nullptr) return -ENOENT;
     result = to_stat(*node);
     return 0;
   }
@@ -265,8 +267,8 @@ std::int32_t FileBridge::stat(std::string_view path, Stat& result) {
 template<class Change>
 std::int32_t FileBridge::change_name(std::string_view path, Change change) {
   const auto whole = absolute(path);
-  if (!whole) return -wasi::kAccess;
-  if (in_rom(*whole)) return -wasi::kReadOnly;
+  if (!whole) return -EACCES;
+  if (in_rom(*whole)) return -EROFS;
   const auto changed = change(*whole);
   if (!changed) return status(changed);
   return status(flash_.sync_directory(parent_of(*whole)));
@@ -286,8 +288,8 @@ std::int32_t FileBridge::remove_directory(std::string_view path) {
 
 std::int32_t FileBridge::rename(std::string_view from, std::string_view to) {
   const auto source = absolute(from);
-  if (!source) return -wasi::kAccess;
-  if (in_rom(*source)) return -wasi::kReadOnly;
+  if (!source) return -EACCES;
+  if (in_rom(*source)) return -EROFS;
   const std::int32_t renamed =
       change_name(to, [&](const std::string& target) { return flash_.rename(*source, target); });
   return renamed != 0 ? renamed : status(flash_.sync_directory(parent_of(*source)));
@@ -295,10 +297,10 @@ std::int32_t FileBridge::rename(std::string_view from, std::string_view to) {
 
 std::int32_t FileBridge::change_directory(std::string_view path) {
   const auto whole = absolute(path);
-  if (!whole) return -wasi::kAccess;
+  if (!whole) return -EACCES;
   Stat found;
   if (const std::int32_t missing = stat(*whole, found); missing != 0) return missing;
-  if (!found.directory) return -wasi::kNotDirectory;
+  if (!found.directory) return -ENOTDIR;
   current_ = *whole;
   return 0;
 }

@@ -1,7 +1,7 @@
-// The interpreter's system calls on files, mapped to the board's flash and to the ROM at /rom. This is the wall
-// of the sandbox: a path is made absolute here, "." and ".." resolved as names, before anything sees it.
+// The interpreter's system calls on files, mapped to the board's flash and to the ROM at /rom. This is the
+// wall of the sandbox: a path is made absolute here, "." and ".." resolved as names, before anything sees it.
 //
-// Every call answers 0 or more, or a negative errno in the numbering of the binary (wasi). Flash is durable as
+// Every call answers 0 or more, or a negative errno. Flash is durable as
 // on a board: a file that was written is synced when it is closed, a directory when a name in it changes.
 #pragma once
 
@@ -42,7 +42,8 @@ class FileBridge {
   std::int32_t close(std::int32_t descriptor);
   std::int32_t read(std::int32_t descriptor, MutableBytes into);
   std::int32_t write(std::int32_t descriptor, Bytes data);
-  std::int32_t seek(std::int32_t descriptor, std::int64_t offset, std::uint32_t whence, std::uint64_t& position);
+  std::int32_t seek(std::int32_t descriptor, std::int64_t offset, std::uint32_t whence,
+                    std::uint64_t& position);
   std::int32_t sync(std::int32_t descriptor);
   std::int32_t stat(std::int32_t descriptor, Stat& stat);
   // The next entry of a directory opened for reading. 0: no more. An entry not consumed is offered again.

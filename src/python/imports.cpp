@@ -7,9 +7,9 @@
 #include <type_traits>
 
 #include "python/border.hpp"
+#include "python/errno.hpp"
 #include "python/file_bridge.hpp"
 #include "python/machine_state.hpp"
-#include "python/wasi_errno.hpp"
 
 using namespace mqboard::python;
 using Env = Z_env_instance_t;
@@ -60,7 +60,8 @@ u32 type_of_function() {
   if constexpr (std::is_void_v<Result>) {
     return wasm_rt_register_func_type(kParameters, 0, (static_cast<void>(sizeof(Args)), WASM_RT_I32)...);
   } else {
-    return wasm_rt_register_func_type(kParameters, 1, (static_cast<void>(sizeof(Args)), WASM_RT_I32)..., WASM_RT_I32);
+    return wasm_rt_register_func_type(kParameters, 1, (static_cast<void>(sizeof(Args)), WASM_RT_I32)...,
+                                      WASM_RT_I32);
   }
 }
 
@@ -96,7 +97,9 @@ u32 Z_envZ_invoke_i(Env* env, u32 f) { return invoke<u32>(env, f); }
 u32 Z_envZ_invoke_ii(Env* env, u32 f, u32 a) { return invoke<u32>(env, f, a); }
 u32 Z_envZ_invoke_iii(Env* env, u32 f, u32 a, u32 b) { return invoke<u32>(env, f, a, b); }
 u32 Z_envZ_invoke_iiii(Env* env, u32 f, u32 a, u32 b, u32 c) { return invoke<u32>(env, f, a, b, c); }
-u32 Z_envZ_invoke_iiiii(Env* env, u32 f, u32 a, u32 b, u32 c, u32 d) { return invoke<u32>(env, f, a, b, c, d); }
+u32 Z_envZ_invoke_iiiii(Env* env, u32 f, u32 a, u32 b, u32 c, u32 d) {
+  return invoke<u32>(env, f, a, b, c, d);
+}
 u32 Z_envZ_invoke_iiiiii(Env* env, u32 f, u32 a, u32 b, u32 c, u32 d, u32 e) {
   return invoke<u32>(env, f, a, b, c, d, e);
 }
@@ -171,7 +174,7 @@ u32 Z_envZ___syscall_chdir(Env* env, u32 path) {
 u32 Z_envZ___syscall_getcwd(Env* env, u32 at, u32 size) {
   const std::string& path = env->state->files.current_directory();
   const auto needed = static_cast<u32>(path.size()) + 1;
-  if (size < needed) return result(size == 0 ? -wasi::kInvalid : -wasi::kRange);
+  if (size < needed) return result(size == 0 ? -EINVAL : -ERANGE);
   std::memcpy(env->state->memory.bytes(at, needed).data(), path.c_str(), needed);
   return needed;
 }
@@ -210,7 +213,7 @@ u32 Z_envZ___syscall_statfs64(Env* env, u32, u32, u32 at) {
   return 0;
 }
 
-u32 Z_envZ___syscall_poll(Env*, u32, u32, u32) { return result(-wasi::kNotSupported); }
+u32 Z_envZ___syscall_poll(Env*, u32, u32, u32) { return result(-ENOSYS); }
 
 u32 Z_wasi_snapshot_preview1Z_fd_close(Wasi* wasi, u32 descriptor) {
   return result(-wasi->state->files.close(static_cast<std::int32_t>(descriptor)));
@@ -220,7 +223,8 @@ u32 Z_wasi_snapshot_preview1Z_fd_read(Wasi* wasi, u32 descriptor, u32 vectors, u
   const Machine::State& state = *wasi->state;
   u32 total = 0;
   for (u32 i = 0; i < count; ++i) {
-    const auto into = state.memory.bytes(state.memory.load<u32>(vectors + 8 * i), state.memory.load<u32>(vectors + 8 * i + 4));
+    const auto into = state.memory.bytes(state.memory.load<u32>(vectors + 8 * i),
+                                         state.memory.load<u32>(vectors + 8 * i + 4));
     const std::int32_t got = state.files.read(static_cast<std::int32_t>(descriptor), into);
     if (got < 0) return result(-got);
     total += static_cast<u32>(got);
@@ -234,7 +238,8 @@ u32 Z_wasi_snapshot_preview1Z_fd_write(Wasi* wasi, u32 descriptor, u32 vectors, 
   const Machine::State& state = *wasi->state;
   u32 total = 0;
   for (u32 i = 0; i < count; ++i) {
-    const auto data = state.memory.bytes(state.memory.load<u32>(vectors + 8 * i), state.memory.load<u32>(vectors + 8 * i + 4));
+    const auto data = state.memory.bytes(state.memory.load<u32>(vectors + 8 * i),
+                                         state.memory.load<u32>(vectors + 8 * i + 4));
     if (descriptor == 1 || descriptor == 2) {
       state.platform.console(static_cast<int>(descriptor), data);
       total += static_cast<u32>(data.size());
@@ -281,7 +286,9 @@ u32 Z_envZ_calln(Env* env, u32 object, u32, u32 count, u32 args, u32 out) {
   return 0;
 }
 void Z_envZ_call0_kwarg(Env* env, u32, u32, u32, u32, u32, u32 out) { env->state->border.put_none(out); }
-void Z_envZ_calln_kwarg(Env* env, u32, u32, u32, u32, u32, u32, u32, u32 out) { env->state->border.put_none(out); }
+void Z_envZ_calln_kwarg(Env* env, u32, u32, u32, u32, u32, u32, u32, u32 out) {
+  env->state->border.put_none(out);
+}
 void Z_envZ_proxy_js_free_obj(Env* env, u32 object) { env->state->border.on_release(object); }
 
 u32 Z_envZ_has_attr(Env*, u32, u32) { return 0; }
@@ -296,7 +303,9 @@ void Z_envZ_js_subscr_load(Env* env, u32, u32, u32 out) { env->state->border.put
 void Z_envZ_js_reflect_construct(Env* env, u32, u32, u32, u32 out) { env->state->border.put_none(out); }
 void Z_envZ_js_then_continue(Env* env, u32, u32, u32, u32, u32 out) { env->state->border.put_none(out); }
 void Z_envZ_create_promise(Env* env, u32 out, u32) { env->state->border.put_none(out); }
-void Z_envZ_proxy_convert_mp_to_js_then_js_to_mp_obj_jsside(Env* env, u32 slot) { env->state->border.put_none(slot); }
+void Z_envZ_proxy_convert_mp_to_js_then_js_to_mp_obj_jsside(Env* env, u32 slot) {
+  env->state->border.put_none(slot);
+}
 void Z_envZ_proxy_convert_mp_to_js_then_js_to_js_then_js_to_mp_obj_jsside(Env* env, u32 slot) {
   env->state->border.put_none(slot);
 }
@@ -306,8 +315,6 @@ void Z_envZ_js_get_error_info(Env* env, u32, u32 name, u32 message) {
   env->state->border.put_none(message);
 }
 
-void Z_envZ_js_get_proxy_js_ref_info(Env* env, u32 out) {
-  env->state->memory.store(out, std::uint64_t{0});
-}
+void Z_envZ_js_get_proxy_js_ref_info(Env* env, u32 out) { env->state->memory.store(out, std::uint64_t{0}); }
 
 }  // extern "C"

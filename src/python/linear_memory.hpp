@@ -1,7 +1,7 @@
 // The memory of one interpreter instance as the host sees it: 32-bit addresses, every access checked.
 //
-// The generated C checks its own accesses; the host's go through this class, so that an address the interpreter
-// hands out wrongly ends that interpreter (Trap) and never reaches memory of the process.
+// The generated C checks its own accesses; the host's go through this class, so that an address the
+// interpreter hands out wrongly ends that interpreter (Trap) and never reaches memory of the process.
 #pragma once
 
 #include <bit>

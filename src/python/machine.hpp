@@ -1,8 +1,9 @@
 // One instance of the translated MicroPython: its memory, its entry points, its end.
 //
-// A Machine belongs to one thread, the one that constructs it, and is entered from there only; interrupt() and
-// kill() are for other threads. An entry point may be called again from within an import (nested): the stack
-// of the thread is one. Every entry point may throw Trap; after that nothing but the destructor may be called.
+// A Machine belongs to one thread, the one that constructs it, and is entered from there only; interrupt()
+// and kill() are for other threads. An entry point may be called again from within an import (nested): the
+// stack of the thread is one. Every entry point may throw Trap; after that nothing but the destructor may be
+// called.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +54,8 @@ class Machine {
 
   [[nodiscard]] const LinearMemory& memory() const;
 
-  // Memory outside the Python heap, which the collector does not scan. Throws std::bad_alloc when there is none.
+  // Memory outside the Python heap, which the collector does not scan. Throws std::bad_alloc when there is
+  // none.
   Address allocate(std::uint32_t bytes);
   void release(Address address);
 

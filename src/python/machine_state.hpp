@@ -31,7 +31,8 @@ struct Machine::State {
   Platform& platform;
   FileBridge& files;
   Border& border;
-  // Frames of the thread below this one may hold interpreter values: the outermost entry point's. Null outside.
+  // Frames of the thread below this one may hold interpreter values: the outermost entry point's. Null
+  // outside.
   const std::uint8_t* stack_base = nullptr;
   std::uint64_t collections = 0;
 };

@@ -16,7 +16,8 @@ std::size_t size_of(const Value& value) {
 }
 
 void refuse(const Job& job, std::string_view why) {
-  if (job.sink) job.sink->done({.status = Outcome::Status::refused, .text = std::string(why), .exit_code = 1});
+  if (job.sink)
+    job.sink->done({.status = Outcome::Status::refused, .text = std::string(why), .exit_code = 1});
 }
 
 }  // namespace
@@ -90,7 +91,8 @@ bool Mailbox::interrupt(JobId job) {
     jobs_.erase(found);
   }
   if (waiting.sink) {
-    waiting.sink->done({.status = Outcome::Status::interrupted, .text = "KeyboardInterrupt\n", .exit_code = 1});
+    waiting.sink->done(
+        {.status = Outcome::Status::interrupted, .text = "KeyboardInterrupt\n", .exit_code = 1});
   }
   return true;
 }

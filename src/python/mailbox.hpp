@@ -64,8 +64,8 @@ class Mailbox {
   // The instance that interrupts go to; null between instances, which also drops answers for the old one.
   void attach(Machine* machine, unsigned generation);
 
-  // What runs from now on, inside what ran until now; end() returns to that. An interrupt that did not reach the
-  // inner code by then is dropped.
+  // What runs from now on, inside what ran until now; end() returns to that. An interrupt that did not reach
+  // the inner code by then is dropped.
   void begin(Activity::Kind kind, JobId job, std::string name);
   void end();
 

@@ -1,5 +1,7 @@
 #include "python/rom_tree.hpp"
 
+#include <algorithm>
+
 namespace mqboard::python {
 
 RomTree::RomTree(std::span<const Rom> roms) {
@@ -20,6 +22,7 @@ RomTree::RomTree(std::span<const Rom> roms) {
       }
     }
   }
+  for (auto& [path, node] : nodes_) std::ranges::sort(node.names);
 }
 
 const RomTree::Node* RomTree::find(std::string_view path) const {

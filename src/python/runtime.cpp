@@ -92,7 +92,8 @@ class Runtime::Impl final : StatisticsSink {
   bool ended_ = false;
 };
 
-Runtime::Impl::Impl(Options options) : shared_{.options = std::move(options), .rom = RomTree({}), .functions = {}, .mailbox = {}} {
+Runtime::Impl::Impl(Options options)
+    : shared_{.options = std::move(options), .rom = RomTree({}), .functions = {}, .mailbox = {}} {
   Options& own = shared_.options;
   own.limits.heap_bytes = std::max<std::size_t>(own.limits.heap_bytes, 64 * 1024);
   for (const HostModule& module : own.modules) {
@@ -100,7 +101,8 @@ Runtime::Impl::Impl(Options options) : shared_{.options = std::move(options), .r
     module_paths_.push_back(module.name + ".py");
     for (const HostModule::Function& function : module.functions) shared_.functions.push_back(function.call);
   }
-  for (std::size_t i = 0; i < module_texts_.size(); ++i) module_files_.push_back({module_paths_[i], module_texts_[i]});
+  for (std::size_t i = 0; i < module_texts_.size(); ++i)
+    module_files_.push_back({module_paths_[i], module_texts_[i]});
   std::vector<Rom> roms{module_files_};
   roms.insert(roms.end(), own.roms.begin(), own.roms.end());
   roms.push_back(rom::python);
@@ -185,8 +187,10 @@ JobId Runtime::eval(std::string source, std::shared_ptr<JobSink> sink) {
 }
 
 JobId Runtime::exec(std::string source, std::string name, std::shared_ptr<JobSink> sink) {
-  return impl_->mailbox().post(
-      Job{.kind = Job::Kind::exec, .source = std::move(source), .name = std::move(name), .sink = std::move(sink)});
+  return impl_->mailbox().post(Job{.kind = Job::Kind::exec,
+                                   .source = std::move(source),
+                                   .name = std::move(name),
+                                   .sink = std::move(sink)});
 }
 
 JobId Runtime::complete(std::string prefix, std::shared_ptr<JobSink> sink) {

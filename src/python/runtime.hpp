@@ -60,8 +60,8 @@ class JobSink {
   virtual ~JobSink() = default;
 
   // A line of output with its newline, or a piece of one, at most kOutputChunk bytes; any bytes. A line left
-  // unfinished comes when the program yields (sleep, await) or ends. May block: that is the back-pressure on a
-  // program that prints without end.
+  // unfinished comes when the program yields (sleep, await) or ends. May block: that is the back-pressure on
+  // a program that prints without end.
   virtual void output(Bytes chunk) = 0;
 
   // Exactly once, after the last output; on the Python thread, or inside the posting call or stop() for a job
@@ -101,12 +101,12 @@ class Observer {
 inline constexpr std::size_t kConsoleLine = 1024;
 
 struct Limits {
-  std::size_t heap_bytes = 512 * 1024;         // Python heap, fixed; 64 KiB at least
-  std::size_t pystack_words = 4096;            // Python call frames, 4 bytes each
+  std::size_t heap_bytes = 512 * 1024;          // Python heap, fixed; 64 KiB at least
+  std::size_t pystack_words = 4096;             // Python call frames, 4 bytes each
   std::size_t memory_bytes = 32 * 1024 * 1024;  // address space of the instance; resident is what it touches
-  std::size_t jobs_waiting = 64;               // more are refused
-  std::size_t source_bytes = 1024 * 1024;      // longer sources are refused
-  std::size_t events_waiting = 256;            // see post_event
+  std::size_t jobs_waiting = 64;                // more are refused
+  std::size_t source_bytes = 1024 * 1024;       // longer sources are refused
+  std::size_t events_waiting = 256;             // see post_event
   std::size_t event_bytes = 1024 * 1024;
   std::size_t open_files = 16;  // then EMFILE
 };
@@ -125,7 +125,7 @@ struct Options {
 struct Activity {
   enum class Kind : std::uint8_t { stopped, idle, eval, exec, complete, event, task } kind = Kind::stopped;
   JobId job = JobId::none;
-  std::string name = {};  // script or event name
+  std::string name = {};            // script or event name
   std::chrono::nanoseconds for_{};  // how long the kind and job have been the same
   bool waiting = false;             // in a host wait (asyncio idle, time.sleep)
   std::size_t jobs_waiting = 0;

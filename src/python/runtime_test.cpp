@@ -10,10 +10,10 @@
 namespace mqboard::python {
 namespace {
 
-using testing::Python;
-using testing::Result;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::Python;
+using testing::Result;
 using Status = Outcome::Status;
 
 TEST(RuntimeEval, ExpressionAnswersItsRepr) {
@@ -222,15 +222,13 @@ TEST(RuntimeActivity, TellsWhatRuns) {
   result->wait();
 }
 
+// Reads beyond the end of the interpreter's memory.
+constexpr const char* kTrap = "import uctypes\nprint(uctypes.bytearray_at(0x7ffffff0, 16)[0])\n";
+
 TEST(RuntimeCrash, IsContainedReportedAndFollowedByAFreshInstance) {
   Python python;
   python.run("survivor = 1");
-  const auto result = python.start_eval(
-      "import sys\n"
-      "class M: pass\n"
-      "sys.modules['mod'] = M()\n"
-      "from mod import *\n");
-  const Outcome& outcome = result->wait();
+  const Outcome outcome = python.eval(kTrap);
   EXPECT_EQ(outcome.status, Status::crashed);
   EXPECT_EQ(outcome.text, "interpreter crashed (out of bounds memory access) and was restarted\n");
   EXPECT_EQ(python.value("survivor"), "NameError: name 'survivor' isn't defined");
@@ -238,16 +236,61 @@ TEST(RuntimeCrash, IsContainedReportedAndFollowedByAFreshInstance) {
   const Crash crash = python.watcher.crashes()[0];
   EXPECT_EQ(crash.cause, "out of bounds memory access");
   EXPECT_EQ(crash.running, "eval");
-  EXPECT_THAT(crash.source, HasSubstr("from mod import"));
+  EXPECT_EQ(crash.source, kTrap);
   EXPECT_EQ(crash.generation, 1u);
   EXPECT_EQ(python.runtime.activity().generation, 2u);
+}
+
+TEST(RuntimeCrash, WaitingJobsRunInTheNextInstance) {
+  Python python;
+  const auto busy = python.start_eval("import time; print('go'); time.sleep(0.05)\n" + std::string(kTrap));
+  busy->wait_for_output("go");
+  const auto waiting = python.start_eval("40+2");
+  EXPECT_EQ(busy->wait().status, Status::crashed);
+  EXPECT_EQ(waiting->wait().text, "42");
+}
+
+TEST(RuntimeCrash, FilesLeftOpenAreClosed) {
+  Python python;
+  python.eval("f = open('a', 'w')\nf.write('x')");
+  EXPECT_EQ(python.flash.open_files(), 1u);
+  python.eval(kTrap);
+  python.watcher.wait_for_generation(2);
+  EXPECT_EQ(python.flash.open_files(), 0u);
+}
+
+TEST(RuntimeCrash, InAnInnerJobEndsTheOuterOneToo) {
+  Python python;
+  const auto program = python.start_exec(
+      "import asyncio\n"
+      "async def main():\n"
+      "  print('go')\n"
+      "  while True: await asyncio.sleep_ms(1)\n"
+      "asyncio.run(main())\n");
+  program->wait_for_output("go");
+  EXPECT_EQ(python.eval(kTrap).status, Status::crashed);
+  EXPECT_EQ(program->wait().status, Status::crashed);
+  EXPECT_EQ(python.value("1+1"), "2");
+}
+
+// The package's own JavaScript home lets this one trap.
+TEST(RuntimeCrash, ImportStarFromAnInstanceInSysModulesIsHarmless) {
+  Python python;
+  python.eval(
+      "import sys\n"
+      "class M:\n"
+      "  def __init__(self):\n"
+      "    for i in range(40): setattr(self, 'a%d' % i, i)\n"
+      "sys.modules['mod'] = M()\n"
+      "from mod import *\n");
+  EXPECT_EQ(python.value("1+1"), "2");
 }
 
 TEST(RuntimeCrash, WithoutRestartRefusesJobs) {
   Python python;
   python.watcher.restart = false;
-  python.eval("import sys\nclass M: pass\nsys.modules['mod'] = M()\nfrom mod import *\n");
-  Outcome outcome = python.eval("1");
+  EXPECT_EQ(python.eval(kTrap).status, Status::crashed);
+  const Outcome outcome = python.eval("1");
   EXPECT_EQ(outcome.status, Status::refused);
 }
 

@@ -1,5 +1,7 @@
 #include "python/session.hpp"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
@@ -7,6 +9,7 @@
 
 #include "core/base/utf8.hpp"
 #include "python/completion.hpp"
+#include "python/digest.hpp"
 
 namespace mqboard::python {
 
@@ -23,12 +26,15 @@ enum Builtin : std::uint32_t {
   kTicksUs = 6,
   kTimeNs = 7,
   kBorrowSource = 8,
+  kRandom = 9,
+  kSha1 = 10,
+  kMd5 = 11,
   kFirstModuleFunction = 16
 };
 
 constexpr std::int64_t kTicksMask = 0x3fffffff;  // the period of ticks_us, as of ticks_ms
-constexpr unsigned kMaxDepth = 4;      // jobs within a job's asyncio.run, and so on
-constexpr unsigned kEventsAtOnce = 16;  // then tasks and jobs have their turn
+constexpr unsigned kMaxDepth = 4;                // jobs within a job's asyncio.run, and so on
+constexpr unsigned kEventsAtOnce = 16;           // then tasks and jobs have their turn
 constexpr auto kStatisticsInterval = 1s;
 constexpr std::size_t kCrashSource = 256;
 constexpr std::string_view kShimFrame = "  File \"/rom/_mqb.py\"";
@@ -48,6 +54,31 @@ std::string without_shim(std::string_view traceback) {
     traceback.remove_prefix(end);
   }
   return result;
+}
+
+HostResult random_bytes(std::int64_t count) {
+  constexpr std::int64_t kMost = 65536;
+  if (count < 0 || count > kMost) return value_error("0 to 65536 bytes");
+  ByteString bytes(static_cast<std::size_t>(count));
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t got = getrandom(bytes.data() + done, bytes.size() - done, 0);
+    if (got > 0) done += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
+// state, data -> new state; state, None -> digest
+HostResult digest(DigestKind kind, std::span<const Argument> args) {
+  const auto* state = args.size() == 2 ? std::get_if<Bytes>(&args[0]) : nullptr;
+  if (state == nullptr) return type_error("expected bytes");
+  const bool finish = std::holds_alternative<None>(args[1]);
+  const auto* data = std::get_if<Bytes>(&args[1]);
+  const auto* text = std::get_if<std::string_view>(&args[1]);
+  if (!finish && data == nullptr && text == nullptr) return type_error("expected bytes");
+  auto result =
+      finish ? digest_finish(kind, *state) : digest_update(kind, *state, data ? *data : as_bytes(*text));
+  if (!result) return value_error("not a state");
+  return std::move(*result);
 }
 
 Outcome failed(std::string text) {
@@ -208,13 +239,15 @@ void Session::serve() {
 void Session::run_job(Job job) {
   constexpr Activity::Kind kKinds[] = {Activity::Kind::eval, Activity::Kind::exec, Activity::Kind::complete};
   const Activity::Kind kind = kKinds[static_cast<std::size_t>(job.kind)];
-  std::string what = kind == Activity::Kind::exec ? "exec " + job.name : kind == Activity::Kind::eval ? "eval" : "complete";
+  std::string what = kind == Activity::Kind::exec   ? "exec " + job.name
+                     : kind == Activity::Kind::eval ? "eval"
+                                                    : "complete";
   std::optional<Output> output;
   if (job.sink) output.emplace(*job.sink);
   Outcome outcome;
   try {
-    const Running running(*this, kind, job.id, job.name, {std::move(what), job.source.substr(0, kCrashSource)},
-                          output ? &*output : nullptr);
+    const Running running(*this, kind, job.id, job.name,
+                          {std::move(what), job.source.substr(0, kCrashSource)}, output ? &*output : nullptr);
     outcome = perform(job, *output);
   } catch (const Trap& trap) {
     if (job.sink) {
@@ -316,10 +349,13 @@ void Session::update_statistics() {
 }
 
 std::uint32_t Session::ticks_ms() {
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - born_).count());
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - born_).count());
 }
 
-double Session::utc_ms() { return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.utc()).count()); }
+double Session::utc_ms() {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.utc()).count());
+}
 
 Clock::Nanos Session::deadline(std::int64_t timeout_ms) const {
   if (timeout_ms < 0) return Clock::kForever;
@@ -332,9 +368,12 @@ void Session::poll(std::int64_t timeout_ms) {
     update_statistics();
   }
   switch (mailbox_.wait(deadline(timeout_ms), depth_ < kMaxDepth)) {
-    case Mailbox::Wake::work: return serve();
-    case Mailbox::Wake::interrupted: throw Interrupted{};
-    case Mailbox::Wake::timeout: return;
+    case Mailbox::Wake::work:
+      return serve();
+    case Mailbox::Wake::interrupted:
+      throw Interrupted{};
+    case Mailbox::Wake::timeout:
+      return;
   }
 }
 
@@ -357,10 +396,15 @@ HostResult Session::wait_for_answer(std::uint32_t token, std::int64_t timeout_ms
 HostResult Session::call(std::uint32_t function, std::span<const Argument> args,
                          std::optional<std::uint32_t>& deferred) {
   switch (function) {
-    case kPoll: poll(integer(args, 0, 0)); return None{};
-    case kSleep: sleep(integer(args, 0, 0)); return None{};
+    case kPoll:
+      poll(integer(args, 0, 0));
+      return None{};
+    case kSleep:
+      sleep(integer(args, 0, 0));
+      return None{};
     case kCapture:
-      if (!outputs_.empty() && outputs_.back() != nullptr) outputs_.back()->capturing = integer(args, 0, 0) != 0;
+      if (!outputs_.empty() && outputs_.back() != nullptr)
+        outputs_.back()->capturing = integer(args, 0, 0) != 0;
       return None{};
     case kWaitForAnswer:
       return wait_for_answer(static_cast<std::uint32_t>(integer(args, 0, 0)), integer(args, 1, -1));
@@ -368,12 +412,22 @@ HostResult Session::call(std::uint32_t function, std::span<const Argument> args,
       if (source_ != nullptr) source_->lend(static_cast<Address>(integer(args, 0, 0)));
       return None{};
     case kTicksUs:
-      return std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - born_).count() & kTicksMask;
-    case kTimeNs: return std::int64_t{clock_.utc().count()};
-    default: break;
+      return std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - born_).count() &
+             kTicksMask;
+    case kTimeNs:
+      return std::int64_t{clock_.utc().count()};
+    case kRandom:
+      return random_bytes(integer(args, 0, 0));
+    case kSha1:
+      return digest(DigestKind::sha1, args);
+    case kMd5:
+      return digest(DigestKind::md5, args);
+    default:
+      break;
   }
   const std::size_t index = function - kFirstModuleFunction;
-  if (function < kFirstModuleFunction || index >= shared_.functions.size()) return type_error("no such function");
+  if (function < kFirstModuleFunction || index >= shared_.functions.size())
+    return type_error("no such function");
   return call_module(shared_.functions[index], args, deferred);
 }
 

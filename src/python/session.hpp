@@ -91,7 +91,7 @@ class Session final : public Platform, public HostFunctions {
   std::vector<Output*> outputs_;  // innermost last; null: the console
   LineSplitter console_lines_[2] = {{kConsoleLine, false}, {kConsoleLine, false}};
   const Border::Text* source_ = nullptr;  // of the innermost job
-  unsigned depth_ = 0;  // of serve() within serve()
+  unsigned depth_ = 0;                    // of serve() within serve()
   std::uint32_t last_token_ = 0;
   // For crash reports: what runs, innermost last.
   struct Trace {

@@ -10,7 +10,8 @@ namespace {
 constexpr auto kDeadline = std::chrono::seconds(120);
 
 template<class Done>
-void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, const char* what, Done done) {
+void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed, const char* what,
+                Done done) {
   if (!changed.wait_for(lock, kDeadline, done)) throw std::runtime_error(std::string("timed out: ") + what);
 }
 
@@ -174,8 +175,9 @@ FsResult<void> MemoryFileSystem::list(std::string_view directory, DirectoryVisit
     for (auto at = nodes_.upper_bound(prefix); at != nodes_.end() && at->first.starts_with(prefix); ++at) {
       if (at->first.find('/', prefix.size()) != std::string::npos) continue;
       const auto kind = at->second->directory ? FileInfo::Kind::directory : FileInfo::Kind::file;
-      entries.emplace_back(at->first.substr(prefix.size()),
-                           FileInfo{.kind = kind, .size_bytes = at->second->data.size(), .inode = at->second->inode});
+      entries.emplace_back(
+          at->first.substr(prefix.size()),
+          FileInfo{.kind = kind, .size_bytes = at->second->data.size(), .inode = at->second->inode});
     }
   }
   for (const auto& [name, info] : entries) {
@@ -321,7 +323,8 @@ void Watcher::started(unsigned generation) {
 void Watcher::wait_for_line(std::string_view text) {
   std::unique_lock lock(mutex_);
   wait_until(lock, changed_, "console line", [&] {
-    return std::ranges::any_of(lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; });
+    return std::ranges::any_of(lines_,
+                               [&](const std::string& line) { return line.find(text) != std::string::npos; });
   });
 }
 
@@ -363,7 +366,8 @@ std::string Python::run(std::string source) {
   const auto result = start_exec(std::move(source));
   const Outcome& outcome = result->wait();
   if (outcome.status == Outcome::Status::ok) return result->output();
-  return result->output() + "status " + std::to_string(static_cast<int>(outcome.status)) + ": " + outcome.text;
+  return result->output() + "status " + std::to_string(static_cast<int>(outcome.status)) + ": " +
+         outcome.text;
 }
 
 std::string Python::value(std::string source) {

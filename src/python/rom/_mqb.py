@@ -6,7 +6,8 @@ import sys
 import builtins
 import __main__
 import _mqbhost
-from uctypes import addressof
+from uctypes import addressof, bytearray_at
+from errno import ETIMEDOUT
 
 _call = _mqbhost.call
 _Host = type(_call)
@@ -21,6 +22,9 @@ _WAIT_FOR_ANSWER = 5
 _TICKS_US = 6
 _TIME_NS = 7
 _BORROW = 8
+_RANDOM = 9
+_SHA1 = 10
+_MD5 = 11
 _FIRST_FUNCTION = 16
 
 # What a host object stands for, see border.cpp.
@@ -65,6 +69,7 @@ def _value(r):
 def _call_packed(n, args):
     tags = ''
     flat = []
+    keep = []
     for a in args:
         t = type(a)
         if t is bytes or t is bytearray:
@@ -72,9 +77,12 @@ def _call_packed(n, args):
             flat.append(addressof(a))
             flat.append(len(a))
         elif t is memoryview:
+            if bytearray_at(id(a) + 4, 1)[0] & 0x7f not in b'\x01Bb':  # its typecode
+                a = bytes(a)
+                keep.append(a)
             tags += 'b'
             flat.append(addressof(a))
-            flat.append(len(a) * a.itemsize)
+            flat.append(len(a))
         elif t is int and not -0x40000000 <= a < 0x40000000:
             if not -0x8000000000000000 <= a <= 0x7fffffffffffffff:
                 raise OverflowError('int too large')
@@ -88,31 +96,43 @@ def _call_packed(n, args):
     return _call(_CALL_PACKED, n, tags, *flat)
 
 
-def _raw(n):
+# A built-in function of the host: its arguments are plain values.
+def _builtin(n):
     def function(*args):
-        try:
-            r = _call(n, *args)
-        except OverflowError:
-            r = _call_packed(n, args)
-        if type(r) is _Host:
-            if r.t == _AGAIN:
+        r = _call(n, *args)
+        return _value(r) if type(r) is _Host else r
+    return function
+
+
+# Function n of the host's modules.
+def _function(n):
+    n += _FIRST_FUNCTION
+
+    def function(*args):
+        for a in args:
+            if type(a) is int and not -0x40000000 <= a < 0x40000000:
                 r = _call_packed(n, args)
-                if type(r) is not _Host:
-                    return r
-            return _value(r)
+                break
+        else:
+            r = _call(n, *args)
+        if type(r) is _Host:
+            if r.t != _AGAIN:
+                return _value(r)
+            r = _call_packed(n, args)
+            if type(r) is _Host:
+                return _value(r)
         return r
     return function
 
 
-def _function(n):
-    return _raw(n + _FIRST_FUNCTION)
-
-
-_poll = _raw(_POLL)
-_sleep = _raw(_SLEEP)
-_wait_for_answer = _raw(_WAIT_FOR_ANSWER)
-_ticks_us = _raw(_TICKS_US)
-_time_ns = _raw(_TIME_NS)
+_poll = _builtin(_POLL)
+_sleep = _builtin(_SLEEP)
+_wait_for_answer = _builtin(_WAIT_FOR_ANSWER)
+_ticks_us = _builtin(_TICKS_US)
+_time_ns = _builtin(_TIME_NS)
+_random = _builtin(_RANDOM)
+_sha1 = _function(_SHA1 - _FIRST_FUNCTION)
+_md5 = _function(_MD5 - _FIRST_FUNCTION)
 
 
 # Jobs. What they answer is explained at Session::perform.
@@ -282,13 +302,21 @@ def _answer(token, r):
         waiter._answer(_value(r) if type(r) is _Host else r, None)
 
 
+# Set by asyncio when it is imported: runs what is due, answers the milliseconds until more is, or -1.
+_loop = None
+
+
 def _run_tasks():
-    return -1
+    return _loop() if _loop else -1
 
 
-# Modules of MicroPython that the ROM replaces are found by their old name too, which MicroPython would take for
-# the built-in one.
+# Modules that the ROM puts in place of built-in ones: by their old names, too, which MicroPython would take for the
+# built-in ones.
+import hashlib
+import os
 import time
 
+sys.modules['uhashlib'] = hashlib
+sys.modules['uos'] = os
 sys.modules['utime'] = time
 sys.path[:] = ['', '/rom', '.frozen', '/lib']

@@ -1,0 +1,29 @@
+# MicroPython's os with what boards have beyond it.
+import sys
+from uos import *
+from uos import ilistdir as _ilistdir, remove as unlink
+from _mqb import _random
+
+
+def ilistdir(directory=''):
+    """(name, type, inode, size) of each entry."""
+    base = directory if directory in ('', '/') or directory[-1:] == '/' else directory + '/'
+    for entry in _ilistdir(directory) if directory else _ilistdir():
+        size = 0 if entry[1] == 0x4000 else stat(base + entry[0])[6]
+        yield (entry[0], entry[1], entry[2], size)
+
+
+def urandom(n):
+    return _random(n)
+
+
+def sync():
+    pass
+
+
+def uname():
+    version = '.'.join([str(n) for n in sys.implementation.version[:3]])
+    return ('linux', 'mqboard', version, sys.version, sys.implementation._machine)
+
+
+from os import path
