@@ -294,8 +294,7 @@ TEST(Launcher, WatchedTaskIsStartedAgainWithGrowingPauses) {
                   "    mqtt.watched(shaky, limit=3)\n");
   board.api.who.modules = {"shaky"};
   board.boot();
-  while (board.run("len(sys.modules['shaky'].began) > 10") != "True") {
-  }
+  board.run_until("len(sys.modules['shaky'].began) > 10");
   EXPECT_EQ(board.run("b = sys.modules['shaky'].began\nprint([y - x for x, y in zip(b, b[1:])][:10])"),
             "[1, 2, 4, 8, 16, 32, 60, 60, 121, 2]\n");
   EXPECT_THAT(board.api.wait_for_line("shaky failed").text, HasSubstr("ValueError: shaky"));

@@ -132,8 +132,7 @@ TEST_F(MachineModule, PeriodicTimerCallsBackWithoutDrift) {
       "t = machine.Timer(0)\n"
       "began = time.ticks_ms()\n"
       "t.init(period=250, mode=machine.Timer.PERIODIC, callback=tick)");
-  while (board.run("len(calls)") != "5") {
-  }
+  board.run_until("len(calls) == 5");
   board.run(
       "import asyncio\nasync def later():\n    await asyncio.sleep(10)\n    log.info('later')\n"
       "asyncio.create_task(later())");
@@ -149,8 +148,7 @@ TEST_F(MachineModule, OneShotTimerAndFailingCallbacks) {
       "    calls.append(2)\n"
       "    raise ValueError('bad')\n"
       "machine.Timer(1, freq=20, callback=bad)");
-  while (board.run("calls.count(2) > 2") != "True") {
-  }
+  board.run_until("calls.count(2) > 2");
   EXPECT_EQ(board.run("calls.count(1)"), "1");
   EXPECT_THAT(board.api.wait_for_line("timer failed").text, HasSubstr("ValueError: bad"));
 }

@@ -240,6 +240,14 @@ class PythonBoard {
     return outcome.expression ? outcome.text : result->output();
   }
 
+  // Asks until the expression is true.
+  void run_until(const std::string& expression) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (run("bool(" + expression + ")") != "True") {
+      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("never true: " + expression);
+    }
+  }
+
   python::testing::MemoryFileSystem flash;
   FakeBoard api;
   python::testing::Watcher watcher;

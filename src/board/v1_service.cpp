@@ -74,7 +74,9 @@ class V1Service::Put final : public Transfer {
     if (!step.status.ok()) {
       return service_.fail(admission.stream, error_text(command_, path_, step.status));
     }
-    if (!step.reply.empty()) {
+    // A small put is answered once, as the original does. Whoever paces itself waits for a later number.
+    const bool wanted = step.finished || command_ == "ota" || admission.header.sequence != 0;
+    if (!step.reply.empty() && wanted) {
       service_.reply(ReplyKind::out, service_.assembler_.id(admission.stream), as_text(step.reply));
     }
     if (!step.finished) return;
@@ -171,7 +173,7 @@ class V1Service::Eval final : public MessageSource, public std::enable_shared_fr
     const bool full = fill();
     if (full || (live_ && reply_.has_output())) return out(reply_.flush());
     if (!end_) return std::nullopt;
-    return end_->status == python::Outcome::Status::ok ? out(reply_.finish()) : error();
+    return succeeded() ? out(reply_.finish()) : error();
   }
 
   void tick(TimePoint now) {
@@ -205,10 +207,16 @@ class V1Service::Eval final : public MessageSource, public std::enable_shared_fr
     }
     if (!outcome) return false;
     end_ = std::move(outcome);
-    if (end_->status != python::Outcome::Status::ok) return false;
-    carry_ = std::exchange(end_->text, {});
+    if (!succeeded()) return false;
+    if (end_->status == python::Outcome::Status::ok) carry_ = std::exchange(end_->text, {});
     carry_.erase(0, reply_.append(as_bytes(carry_)));
     return !carry_.empty();
+  }
+
+  // SystemExit ends code that asked for a reset, among others: no failure.
+  [[nodiscard]] bool succeeded() const {
+    return !lost_ &&
+           (end_->status == python::Outcome::Status::ok || end_->status == python::Outcome::Status::exited);
   }
 
   std::optional<Outgoing> out(Bytes message) {

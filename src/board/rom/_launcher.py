@@ -8,25 +8,20 @@ _APPS = '/rom/apps'
 
 
 def _import_own():
-    # None of the board's own modules may come from a file on flash of the same name.
-    path = sys.path[:]
-    sys.path[:] = ['/rom', '.frozen']
+    # While sys.path is what launcher_source() made it: none of the board's own modules may come from a file on flash of
+    # the same name.
     import asyncio, gc, json, logging, machine, micropython, os, time
     import _gc, _tasks, board, mqtt, watchdog
     sys.modules['gc'] = _gc
-    sys.path[:] = path + [_APPS]
+    sys.path[:] = ['', '/rom', '.frozen', '/lib', _APPS]
 
 
 def _fill_namespace(main):
-    import micropython
-    modules = sys.modules
-    for name in ('gc', 'sys', 'machine', 'os', 'time', 'logging', 'board', 'mqtt', 'watchdog'):
-        main[name] = modules[name]
-    main['sys'] = sys
-    main['micropython'] = micropython
-    main['log'] = modules['logging'].getLogger('main')
-    main['safemode'] = modules['board'].safemode
-    main['GLOBALS'] = lambda: main
+    # What main.py of the Python mqboard leaves in the REPL's namespace, and what its tools count on.
+    import gc, machine, os, time, micropython, logging, board, mqtt, watchdog
+    main.update({'gc': gc, 'sys': sys, 'machine': machine, 'os': os, 'time': time, 'micropython': micropython,
+                 'logging': logging, 'board': board, 'mqtt': mqtt, 'watchdog': watchdog,
+                 'log': logging.getLogger('main'), 'safemode': board.safemode, 'GLOBALS': lambda: main})
 
 
 def _run_file(name, main):
@@ -86,6 +81,8 @@ def run(main):
     _fill_namespace(main)
     log = main['log']
     asyncio.get_event_loop().set_exception_handler(on_exception)
+    # A script that starts over with its tasks, as MicroPython's documentation advises, must not end the modules'.
+    asyncio.new_event_loop = asyncio.get_event_loop
     log.info('mqboard %s, %s, %s%s', board.version, board.prefix, _cause(machine), ', SAFE MODE' if board.safemode else '')
     if board.safemode:
         log.warning('safe mode: boot.py, modules and main.py are left out')
