@@ -144,6 +144,7 @@ void Channel::close(const Status& status, TimePoint now) {
   phase_ = Phase::closed;
   status_ = status;
   forget_at_ = now + config_.linger;
+  state_due_ = state_due_ || (peer_ended_ && told_ack_ < received_);
   probe_due_ = gap_due_ = false;
   ack_at_ = kNever;
 }

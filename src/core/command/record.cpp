@@ -37,7 +37,8 @@ void RecordWriter::record(RecordKind kind, Bytes payload) {
 std::optional<RecordReader::Piece> RecordReader::next(Bytes& input) {
   if (failed_ || (!in_record_ && !take_header(input))) return std::nullopt;
   if (comes_whole(kind_)) return take_whole(input);
-  if (input.empty() && left_ != 0) return std::nullopt;
+  const bool empty_body = in_body_ && !began_;  // worth a piece: there is a file, of no bytes so far
+  if (input.empty() && left_ != 0 && !empty_body) return std::nullopt;
   const std::size_t count = in_body_ ? input.size() : std::min(left_, input.size());
   Piece piece{.kind = kind_, .payload = input.first(count), .first = !std::exchange(began_, true)};
   input = input.subspan(count);
