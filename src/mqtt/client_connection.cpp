@@ -29,9 +29,7 @@ SessionConfig config_for(const Options& options) {
   config.send_window = std::max<std::uint16_t>(options.send_window, 1);
   config.pipeline_window = config.send_window;
   config.acknowledge = AckMode::manual;  // by us, once the application has the message
-  if (options.queue_policy == QueuePolicy::drop_oldest_qos0) {
-    config.offline_qos0 = OfflineQos0::drop_oldest;
-  } else if (options.offline_messages > 0) {
+  if (options.queue_policy == QueuePolicy::drop_oldest_qos0 || options.offline_messages > 0) {
     config.offline_qos0 = OfflineQos0::queue;
   }
   return config;
@@ -232,15 +230,20 @@ void Client::Impl::end_link(Error error) {
 }
 
 asio::awaitable<void> Client::Impl::back_off(std::uint32_t failures) {
+  if (failures > 0 && link_allowed_ && goal_ != Goal::idle) {
+    co_await waiters_->wait(back_off_list_, time_->now() + back_off_delay(failures));
+  }
   while (!link_allowed_ && goal_ != Goal::idle) co_await waiters_->wait(back_off_list_);
-  if (failures == 0 || goal_ == Goal::idle) co_return;
+}
+
+Millis Client::Impl::back_off_delay(std::uint32_t failures) {
   const Millis longest = std::max(options_.reconnect_max, options_.reconnect_min);
   Millis delay = options_.reconnect_min;
   for (std::uint32_t i = 1; i < failures && delay < longest; ++i) delay *= 2;
   delay = std::min(delay, longest);
-  const double share = std::uniform_real_distribution<double>(0.0, options_.reconnect_jitter)(random_);
-  delay -= Millis(static_cast<Millis::rep>(static_cast<double>(delay.count()) * std::clamp(share, 0.0, 1.0)));
-  co_await waiters_->wait(back_off_list_, time_->now() + delay);
+  const double most = std::clamp(options_.reconnect_jitter, 0.0, 1.0);
+  const double share = std::uniform_real_distribution<double>(0.0, most)(random_);
+  return delay - Millis(static_cast<Millis::rep>(static_cast<double>(delay.count()) * share));
 }
 
 void Client::Impl::link_up() {

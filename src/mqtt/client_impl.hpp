@@ -71,6 +71,8 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   // A publish, subscribe or unsubscribe the session has accepted, by packet identifier.
   struct Slot {
     Operation* waiting = nullptr;
+    Token token;
+    QoS qos = QoS::at_most_once;
     std::uint64_t sequence = 0;            // of accepted publishes; 0: not a publish
     std::unique_ptr<std::uint8_t[]> lent;  // payload too large for the session's store
     std::size_t lent_bytes = 0;
@@ -89,6 +91,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   asio::awaitable<Result<std::unique_ptr<Transport>>> open_transport(Attempt& attempt,
                                                                      const Endpoint& endpoint);
   asio::awaitable<void> back_off(std::uint32_t failures);
+  [[nodiscard]] Millis back_off_delay(std::uint32_t failures);
   Result<void> begin_session();
   void end_link(Error error);
   void launch(Goal goal);
@@ -103,6 +106,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   [[nodiscard]] Error publish_error(SessionError error, std::string_view topic) const;
   [[nodiscard]] bool refuses_offline() const;
   [[nodiscard]] bool window_full(QoS qos) const;
+  bool drop_oldest_qos0();
   void let_next_publish();
   void forget(Token token) { complete(token, ReasonCode::success, std::nullopt); }
   void send_wanted_subscriptions();

@@ -67,14 +67,17 @@ Session::Outcome<Token> Client::Impl::submit(std::string_view topic, Payload pay
                                              const PublishOptions& options) {
   PublishRequest request{topic, payload.bytes(), options.qos, options.retain, options.properties};
   if (refuses_offline()) return std::unexpected(SessionError::not_connected);
-  if (window_full(options.qos)) return std::unexpected(SessionError::no_room);
+  if (window_full(options.qos) && !drop_oldest_qos0()) return std::unexpected(SessionError::no_room);
   const auto accepted =
       payload.size() >= kLendFrom ? submit_lent(request) : session_->publish(request, time_->now());
   if (!accepted) return accepted;
   ++statistics_.messages_published;
   ++accepted_;
   if (!accepted->completed()) {
-    slot(*accepted).sequence = accepted_;
+    Slot& open = slot(*accepted);
+    open.token = *accepted;
+    open.qos = options.qos;
+    open.sequence = accepted_;
     ++open_publishes_;
   }
   request_turn();
@@ -105,8 +108,22 @@ bool Client::Impl::refuses_offline() const {
 // Some of the session's slots are kept for subscribes, and what has no acknowledgement may overtake the
 // window.
 bool Client::Impl::window_full(QoS qos) const {
-  if (qos == QoS::at_most_once) return session_->free_slots() <= kSlotsForOthers;
+  if (qos == QoS::at_most_once && connected()) return session_->free_slots() <= kSlotsForOthers;
   return open_publishes_ >= std::size_t{options_.send_window} + options_.offline_messages;
+}
+
+bool Client::Impl::drop_oldest_qos0() {
+  if (options_.queue_policy != QueuePolicy::drop_oldest_qos0) return false;
+  Slot* oldest = nullptr;
+  for (Slot& candidate : slots_) {
+    const bool droppable = candidate.sequence != 0 && candidate.qos == QoS::at_most_once;
+    if (droppable && (oldest == nullptr || candidate.sequence < oldest->sequence)) oldest = &candidate;
+  }
+  if (oldest == nullptr || !session_->cancel(oldest->token)) return false;
+  ++statistics_.messages_dropped;
+  complete(oldest->token, ReasonCode::unspecified_error,
+           Error(Errc::queue_full, "dropped to make room for a newer message"));
+  return true;
 }
 
 bool Client::Impl::worth_waiting(SessionError error) const {
