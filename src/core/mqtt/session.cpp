@@ -177,7 +177,7 @@ void Session::Parts::transport_lost() {
   if (phase == Phase::offline) return;
   settle_inbound_on_loss();
   const bool session_ends = wire_out.v5() ? negotiated.session_expiry_s == 0 : clean_start;
-  if (session_ends) has_session = false;
+  has_session = (has_session || phase == Phase::connecting) && !session_ends;  // CONNACK may have been lost
   for (SlotId id = publishes.head(); id != 0 && slots[id].staged; id = slots[id].next) {
     slots[id].attempted = slots[id].attempted || slots[id].begin < out.sent();
     unstage(slots[id]);

@@ -313,7 +313,7 @@ bool Session::Parts::stage_record(Slot& slot, TimePoint now) {
   const std::size_t body = body_size(packet, wire_out);
   const auto why = unacceptable(packet.qos, packet.retain, packet_size(body));
   if (why && phase == Phase::connected) return report_failure(slot, *why), true;
-  const bool lend = packet.payload.size() > kCopiedRecordBytes;
+  const bool lend = packet.payload.size() > kCopiedRecordBytes || packet_size(body) > out.ring_size() / 2;
   const std::size_t copied = packet_size(body) - (lend ? packet.payload.size() : 0);
   if (!room_beside_control(copied) || (lend && !out.can_lend())) return false;
   const MutableBytes room = out.reserve(copied);

@@ -85,7 +85,7 @@ bool Session::Parts::restore_record(RecordKey key, Bytes value) {
   if (key.kind != RecordKey::Kind::outgoing || !read_record(value, packet, record_order, releasing))
     return false;
   const std::size_t copied = 16 + packet.topic.size() + packet.properties.encoded().size();
-  if (!releasing && copied + 1024 > out.ring_size() - out.ring_size() / 8) return false;
+  if (!releasing && copied > out.ring_size() - out.ring_size() / 8) return false;
   if (key.packet_id == 0 || key.packet_id > slots.size() || !slots.take_this(key.packet_id)) return false;
   Slot& slot = slots[key.packet_id];
   slot.state = releasing ? Slot::State::releasing : Slot::State::publishing;
