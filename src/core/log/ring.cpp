@@ -9,9 +9,9 @@
 namespace mqboard::log {
 namespace {
 
-// A record in memory, native byte order is never used:
+// A record in memory, big endian:
 //   0 u32 mark   4 u32 crc of all that follows   8 u32 sequence   12 u64 since boot, ms
-//   20 u8 level   21 u8 logger length   22 u16 text length   24 u32 0   28 logger, text, padding to 4
+//   20 u8 level   21 u8 logger length   22 u16 text length   24 logger, text, padding to 4
 constexpr std::uint32_t kMark = 0x4c6f6752;
 constexpr std::size_t kAlignment = 4;
 
@@ -109,7 +109,6 @@ bool Ring::push(const Record& record) {
   writer.u8(static_cast<std::uint8_t>(record.level));
   writer.u8(static_cast<std::uint8_t>(logger.size()));
   writer.u16(static_cast<std::uint16_t>(text.size()));
-  writer.u32(0);
   writer.text(logger);
   writer.text(text);
   Writer seal(place);

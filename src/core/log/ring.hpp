@@ -22,7 +22,7 @@ namespace mqboard::log {
 class Ring {
  public:
   // What a record takes beside its text and logger.
-  static constexpr std::size_t kOverhead = 28;
+  static constexpr std::size_t kOverhead = 24;
 
   // Starts empty, forgetting what is in `memory`.
   explicit Ring(MutableBytes memory);
