@@ -33,6 +33,7 @@ TEST(Launcher, RunsBootThenModulesInOrderThenMain) {
   PythonBoard board;
   board.flash.put("/boot.py", "import logging\norder = ['boot']\n");
   board.flash.put("/one.py", "import __main__\ndef start(mqtt, config): __main__.order.append('one')\n");
+  board.flash.make_directory("/lib");
   board.flash.put("/lib/two.py", "import __main__\ndef start(mqtt, config): __main__.order.append('two')\n");
   board.flash.put("/main.py", "order.append(__name__)\n");
   board.api.who.modules = {"two", "one"};
@@ -101,6 +102,7 @@ TEST(Launcher, AModuleWithoutStartIsImportedAndAnAsyncStartRuns) {
   board.flash.put("/late.py",
                   "import logging\nasync def start(mqtt, config):\n"
                   "    logging.getLogger('late').info('running')\n");
+  board.flash.make_directory("/house");
   board.flash.put("/house/__init__.py", "");
   board.flash.put("/house/lights.py", module_named("lights"));
   board.api.who.modules = {"plain", "late", "house.lights"};
@@ -138,6 +140,7 @@ TEST(Launcher, FilesOnFlashDoNotReplaceTheBoardsOwnModules) {
 
 TEST(Launcher, AnApplicationOfTheFirmwareGivesWayToOneOnFlash) {
   PythonBoard board;
+  board.flash.make_directory("/lib");
   board.flash.put("/lib/sysinfo.py", module_named("mine"));
   board.api.who.modules = {"sysinfo"};
   board.boot();

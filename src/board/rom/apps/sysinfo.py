@@ -35,6 +35,9 @@ class SysInfo:
         return json.dumps({'up': self.up_ms // 1000, 'free': gc.mem_free(), 'cont_free': gc.mem_maxfree(),
                            'mqtt_conn': self.connections})
 
+    async def begin(self):
+        self.mqtt.watched(self.run)
+
     async def run(self):
         while True:
             text = self.message()
@@ -46,4 +49,4 @@ class SysInfo:
 def start(mqtt, config):
     info = SysInfo(mqtt, config.get('topic', board.prefix + '/sysinfo'), config.get('interval', 60))
     mqtt.on_mqtt(info.connected)
-    mqtt.watched(info.run)
+    mqtt.on_init(info.begin())
