@@ -119,12 +119,12 @@ bool Fields::well_formed(bool (*known)(Field)) const {
   return !reader.failed();
 }
 
-std::optional<Bytes> Fields::find(Field id) const {
+std::optional<Bytes> Fields::find(Field id, std::size_t skip) const {
   Reader reader(payload_);
   while (!reader.failed() && !reader.at_end()) {
     const auto here = static_cast<Field>(reader.u8());
     const Bytes value = reader.take(reader.u16());
-    if (!reader.failed() && here == id) return value;
+    if (!reader.failed() && here == id && skip-- == 0) return value;
   }
   return std::nullopt;
 }
