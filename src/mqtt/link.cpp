@@ -79,7 +79,7 @@ void Link::pump_output() {
     const std::size_t count = session_.outgoing(pieces);
     if (count != 0 && !owner_->commit()) return;
     const IoResult result = transport_->write({pieces.data(), count});
-    if (result.failed()) return lose(result);
+    if (result.failed()) return lose_writing(result);
     if (result.bytes != 0) {
       ++statistics_.writes;
       statistics_.bytes_sent += result.bytes;
@@ -88,6 +88,13 @@ void Link::pump_output() {
     if (result.blocked) return wait_for(Ready::write);
     if (count == 0) return;
   }
+}
+
+// A peer that refuses us says why and closes; if we were still writing then, its last words are waiting to be
+// read.
+void Link::lose_writing(const IoResult& result) {
+  if (!stalled()) fill();
+  if (is_open()) lose(result);
 }
 
 void Link::lose(const IoResult& result) {

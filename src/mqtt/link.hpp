@@ -66,6 +66,7 @@ class Link final : public ReadyHandler, public std::enable_shared_from_this<Link
   void note_pause(bool paused);
   void wait_for(Ready direction);
   void lose(const IoResult& result);
+  void lose_writing(const IoResult& result);
 
   LinkOwner* owner_;  // null once closed
   Session& session_;

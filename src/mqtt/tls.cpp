@@ -120,11 +120,12 @@ class TlsTransport final : public Transport {
         return {.blocked = true};
       case SSL_ERROR_WANT_WRITE:
         wants_ = Ready::write;
+        if (link_.write_error != Errc{}) return {.error = link_.write_error};
         return {.blocked = true};
       case SSL_ERROR_ZERO_RETURN:
         return {.error = Errc::connection_closed};
       case SSL_ERROR_SYSCALL:
-        return {.error = link_.error != Errc{} ? link_.error : Errc::connection_reset};
+        return {.error = link_.read_error != Errc{} ? link_.read_error : Errc::connection_reset};
       default:
         return {.error = Errc::tls_failed, .detail = openssl_reason()};
     }

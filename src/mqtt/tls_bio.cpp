@@ -9,11 +9,9 @@ int finish(BIO* bio, const IoResult& result, int retry_flag, std::size_t* moved)
   *moved = result.bytes;
   BIO_clear_retry_flags(bio);
   if (result.bytes != 0) return 1;
-  if (result.failed()) {
-    link_of(bio).error = result.error;
-  } else {
-    BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
-  }
+  const bool reading = retry_flag == BIO_FLAGS_READ;
+  if (result.failed()) (reading ? link_of(bio).read_error : link_of(bio).write_error) = result.error;
+  if (!result.failed() || !reading) BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
   return 0;
 }
 
@@ -29,7 +27,7 @@ int read(BIO* bio, char* data, std::size_t size, std::size_t* moved) {
 }
 
 long control(BIO* bio, int command, long, void*) {
-  if (command == BIO_CTRL_EOF) return link_of(bio).error == Errc::connection_closed ? 1 : 0;
+  if (command == BIO_CTRL_EOF) return link_of(bio).read_error == Errc::connection_closed ? 1 : 0;
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 

@@ -10,7 +10,8 @@ namespace mqboard::mqtt {
 // What a BIO works on and reports back; outlives the BIO.
 struct BioLink {
   Transport* below = nullptr;
-  Errc error{};          // of the transport, when OpenSSL reports a system error
+  Errc read_error{};     // of the transport, when OpenSSL reports a system error
+  Errc write_error{};    // likewise; OpenSSL believes to be blocked then, so that it can still read
   bool drained = false;  // the last read took all there was
 };
 
