@@ -17,7 +17,7 @@ INIT_PATIENCE_MS = 10000
 _init = []
 _on_mqtt = []
 _on_msg = []
-_connected = None  # until the launcher says
+_connected = False
 _had_connection = False
 
 
@@ -100,6 +100,7 @@ def _begin():
     # By the launcher, once the modules are loaded.
     _mqb.on_event('mqtt', _on_connection)
     _mqb.on_event('message', _on_message)
+    fail_led(True)
     _on_connection(_board.connected())
 
 
