@@ -35,7 +35,7 @@ void flatten_into(const Json& value, const std::string& name, std::vector<Status
     return;
   }
   std::string list;
-  for (const Json& element : value) list += (list.empty() ? "" : ", ") + as_text(element);
+  for (const Json& element : value) list += std::string(list.empty() ? "" : ", ").append(as_text(element));
   fields.push_back({name, list});
 }
 
@@ -62,6 +62,7 @@ BoardStatus parse_status(std::string_view json) {
     status.channel_frame = number<std::uint32_t>(*channel, "largest");
   }
   if (const auto since = root.find("since"); since != root.end()) status.since = as_text(*since);
+  if (const auto reason = root.find("reason"); reason != root.end()) status.reason = as_text(*reason);
   return status;
 }
 

@@ -17,6 +17,7 @@ struct BoardStatus {
   std::uint32_t channel_window = 0;  // bytes a v2 peer may send before it was heard; 0: not said
   std::uint32_t channel_frame = 0;   // and the largest frame; 0: not said
   std::string since;                 // when it went online or offline, as written; empty: not said
+  std::string reason;                // why it is offline, e.g. "deep_sleep"; empty: not said
   std::string text;                  // the JSON
 };
 

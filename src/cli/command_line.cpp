@@ -41,6 +41,7 @@ void declare_eval(CLI::App& app, Command& into) {
 void declare_exec(CLI::App& app, Command& into) {
   Exec& verb = target<Exec>(app, into);
   app.add_option("FILE", verb.file, "local file with statements; - reads standard input")->required();
+  app.add_option("ARGUMENT", verb.arguments, "sys.argv[1:] of the script");
 }
 
 void declare_get(CLI::App& app, Command& into) {
@@ -213,7 +214,7 @@ std::string first_line(std::string text) {
 
 EarlyEnd usage_error(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "mqboard";
-  for (const CLI::App* verb : app.get_subcommands()) command += " " + verb->get_name();
+  for (const CLI::App* verb : app.get_subcommands()) command.append(" ").append(verb->get_name());
   return {2, fmt::format("mqboard: {}; see `{} --help`\n", first_line(error.what()), command)};
 }
 

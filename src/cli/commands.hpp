@@ -17,7 +17,8 @@ struct Eval {
 };
 
 struct Exec {
-  std::string file;  // "-": standard input
+  std::string file;                    // "-": standard input
+  std::vector<std::string> arguments;  // the script's sys.argv[1:]
 };
 
 struct Get {

@@ -105,6 +105,7 @@ void Console::trace(std::string_view text) {
 }
 
 void Console::error(const Failure& failure) {
+  if (failure.message.empty() && failure.detail.empty()) return;  // it has been said
   if (json_) {
     std::vector<json::Field> fields{{"error", failure.message}, {"status", static_cast<int>(failure.status)}};
     if (!failure.detail.empty()) fields.emplace_back("detail", failure.detail);
@@ -117,6 +118,12 @@ void Console::error(const Failure& failure) {
     talk(talk_is_terminal_ ? printable(detail) : detail, detail_is_the_point ? Style::red : Style::faint);
   }
   if (!detail_is_the_point) talk(fmt::format("mqboard: {}", printable(failure.message)), Style::red);
+}
+
+void Console::script_error(Bytes bytes) {
+  status_line("");
+  std::fflush(stdout);
+  put(stderr, as_text(bytes));
 }
 
 void Console::status_line(std::string_view text) {

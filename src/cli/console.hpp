@@ -42,6 +42,9 @@ class Console {
   void trace(std::string_view text);
   void error(const Failure& failure);
 
+  // What a script wrote to its standard error.
+  void script_error(Bytes bytes);
+
   // One line on a terminal's stderr that the next call replaces; "" removes it. Data and talk remove it too.
   void status_line(std::string_view text);
   [[nodiscard]] unsigned columns() const;

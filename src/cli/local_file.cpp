@@ -1,6 +1,7 @@
 #include "cli/local_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,43 +99,120 @@ LocalSource::~LocalSource() {
   if (!mapped_.empty()) ::munmap(const_cast<std::uint8_t*>(mapped_.data()), mapped_.size());
 }
 
-Result<LocalTarget> LocalTarget::create(const std::string& path, std::optional<unsigned> mode) {
-  LocalTarget target;
-  target.path_ = path;
+namespace {
+
+// ".x<suffix>" beside "dir/x".
+std::string beside(const std::string& path, std::string_view suffix) {
+  const std::size_t slash = path.rfind('/');
+  const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+  return fmt::format("{}.{}{}", path.substr(0, name), path.substr(name), suffix);
+}
+
+}  // namespace
+
+// True when the path is written in place: standard output, a device, a pipe.
+Result<bool> LocalTarget::open_direct(const std::string& path) {
+  path_ = path;
   if (path == "-") {
-    target.file_ = Descriptor(STDOUT_FILENO);
-    return target;
+    file_ = Descriptor(STDOUT_FILENO);
+    return true;
   }
   struct stat old {};
-  const bool exists = ::stat(path.c_str(), &old) == 0;
-  if (exists && S_ISDIR(old.st_mode)) return fail(ExitStatus::usage, fmt::format("{} is a directory", path));
-  if (exists && !S_ISREG(old.st_mode)) {  // a device or a pipe is written, not replaced
-    target.file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (target.file_.get() < 0) return std::unexpected(local_failure("cannot write", path));
-    return target;
+  if (::stat(path.c_str(), &old) != 0 || S_ISREG(old.st_mode)) return false;
+  if (S_ISDIR(old.st_mode)) return fail(ExitStatus::usage, fmt::format("{} is a directory", path));
+  file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file_.get() < 0) return std::unexpected(local_failure("cannot write", path));
+  return true;
+}
+
+Result<> LocalTarget::open_temporary(std::optional<unsigned> mode) {
+  temporary_ = beside(path_, ".mqb-XXXXXX");
+  file_ = Descriptor(::mkostemp(temporary_.data(), O_CLOEXEC));
+  if (file_.get() < 0) {
+    temporary_.clear();
+    return std::unexpected(local_failure("cannot write", path_));
   }
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-  target.temporary_ = fmt::format("{}.{}.mqb-XXXXXX", directory, path.substr(directory.size()));
-  target.file_ = Descriptor(::mkostemp(target.temporary_.data(), O_CLOEXEC));
-  if (target.file_.get() < 0) {
-    target.temporary_.clear();
-    return std::unexpected(local_failure("cannot write", path));
+  return apply_mode(mode);
+}
+
+// That of the old file, or what the umask leaves.
+Result<> LocalTarget::apply_mode(std::optional<unsigned> mode) const {
+  struct stat old {};
+  const bool exists = ::stat(path_.c_str(), &old) == 0;
+  const mode_t otherwise = exists ? (old.st_mode & 07777U) : (0666U & ~process_umask());
+  if (::fchmod(file_.get(), mode ? static_cast<mode_t>(*mode) : otherwise) != 0) {
+    return std::unexpected(local_failure("cannot write", path_));
   }
-  const mode_t fresh = 0666U & ~process_umask();
-  const mode_t wanted = mode ? static_cast<mode_t>(*mode) : exists ? (old.st_mode & 07777U) : fresh;
-  if (::fchmod(target.file_.get(), wanted) != 0) return std::unexpected(local_failure("cannot write", path));
+  return {};
+}
+
+// The lock tells a temporary that is being written from one that was left.
+bool LocalTarget::open_resumable() {
+  temporary_ = beside(path_, ".mqb-part");
+  Descriptor file(::open(temporary_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  struct stat info {};
+  const bool usable = file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 &&
+                      ::fstat(file.get(), &info) == 0 && info.st_nlink == 1 && S_ISREG(info.st_mode);
+  if (!usable) {
+    temporary_.clear();
+    return false;
+  }
+  file_ = std::move(file);
+  size_ = static_cast<std::uint64_t>(info.st_size);
+  return ::lseek(file_.get(), 0, SEEK_END) >= 0;
+}
+
+Result<LocalTarget> LocalTarget::create(const std::string& path, std::optional<unsigned> mode) {
+  LocalTarget target;
+  const auto direct = target.open_direct(path);
+  if (!direct) return std::unexpected(direct.error());
+  if (*direct) return target;
+  if (auto ok = target.open_temporary(mode); !ok) return std::unexpected(ok.error());
   return target;
+}
+
+Result<LocalTarget> LocalTarget::create_resumable(const std::string& path) {
+  LocalTarget target;
+  const auto direct = target.open_direct(path);
+  if (!direct) return std::unexpected(direct.error());
+  if (*direct) return target;
+  auto ok = target.open_resumable() ? target.apply_mode({}) : target.open_temporary({});
+  if (!ok) return std::unexpected(ok.error());
+  return target;
+}
+
+Result<> LocalTarget::truncate() {
+  if (temporary_.empty()) {
+    return fail(ExitStatus::integrity,
+                fmt::format("{}: the content changed while it was being written", path_));
+  }
+  if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0) {
+    return std::unexpected(local_failure("cannot write", path_));
+  }
+  size_ = 0;
+  return {};
+}
+
+Result<> LocalTarget::read_back(const std::function<void(Bytes)>& take) const {
+  std::vector<std::uint8_t> buffer(size_ == 0 ? 0 : 1U << 18);
+  for (std::uint64_t at = 0; at < size_;) {
+    const ssize_t count = ::pread(file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
+    if (count <= 0) return std::unexpected(local_failure("cannot read", path_));
+    take(Bytes(buffer).first(static_cast<std::size_t>(count)));
+    at += static_cast<std::uint64_t>(count);
+  }
+  return {};
 }
 
 LocalTarget::LocalTarget(LocalTarget&& other) noexcept
     : file_(std::move(other.file_)),
       path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
-      size_(other.size_) {}
+      size_(other.size_),
+      keep_(other.keep_) {}
 
 LocalTarget::~LocalTarget() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!temporary_.empty() && !keep_) ::unlink(temporary_.c_str());
 }
 
 Result<> LocalTarget::write(Bytes data) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,9 @@ class LocalTarget {
  public:
   // With a mode, the file gets exactly that; without, that of the file it replaces, or what the umask leaves.
   [[nodiscard]] static Result<LocalTarget> create(const std::string& path, std::optional<unsigned> mode = {});
+  // The same with a temporary that has the name `.<name>.mqb-part` and may have content already; if another
+  // process is writing that one, a fresh one.
+  [[nodiscard]] static Result<LocalTarget> create_resumable(const std::string& path);
   LocalTarget(LocalTarget&& other) noexcept;
   LocalTarget& operator=(LocalTarget&&) = delete;
   ~LocalTarget();
@@ -66,14 +70,25 @@ class LocalTarget {
   [[nodiscard]] Result<> write(Bytes data);
   [[nodiscard]] Result<> commit();
   [[nodiscard]] std::uint64_t size() const { return size_; }
+  // Discards what was written; standard output cannot.
+  [[nodiscard]] Result<> truncate();
+  // Hands over what a resumable target had when it was created.
+  [[nodiscard]] Result<> read_back(const std::function<void(Bytes)>& take) const;
+  // The temporary stays when there is no commit.
+  void keep() { keep_ = true; }
 
  private:
   LocalTarget() = default;
+  [[nodiscard]] Result<bool> open_direct(const std::string& path);
+  [[nodiscard]] Result<> open_temporary(std::optional<unsigned> mode);
+  [[nodiscard]] bool open_resumable();
+  [[nodiscard]] Result<> apply_mode(std::optional<unsigned> mode) const;
 
   Descriptor file_;
   std::string path_;
   std::string temporary_;  // empty: standard output
   std::uint64_t size_ = 0;
+  bool keep_ = false;
 };
 
 [[nodiscard]] bool is_directory(const std::string& path);

@@ -47,13 +47,19 @@ Done run(Command command, Context context) {
 }
 
 // Ctrl-C ends what waits, so that temporary files are removed and the broker is told.
+void interrupt_on(asio::signal_set& signals, Session& session) {
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    session.interrupt();
+    interrupt_on(signals, session);
+  });
+}
+
 Result<> run_until_done(Command command, const Settings& settings, Console& console) {
   asio::io_context io(1);
   Session session(io.get_executor(), settings, console);
   asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&session](const boost::system::error_code& error, int) {
-    if (!error) session.fail({ExitStatus::interrupted, "interrupted"});
-  });
+  interrupt_on(signals, session);
   std::optional<Result<>> outcome;
   asio::co_spawn(io, run(std::move(command), Context{settings, console, session}),
                  [&](const std::exception_ptr& exception, Result<> result) {

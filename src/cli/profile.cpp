@@ -64,6 +64,24 @@ bool holds_password(const Profiles& profiles) {
                      [](const Profiles::Board& board) { return board.layer.get(Key::password).has_value(); });
 }
 
+// A TOML basic string.
+std::string toml_string(std::string_view text) {
+  std::string literal = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      literal += '\\';
+      literal += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      literal += fmt::format("\\u{:04x}", byte);
+    } else {
+      literal += c;
+    }
+  }
+  literal += '"';
+  return literal;
+}
+
 // `name = value`, numbers and switches bare.
 void write_value(std::ostream& out, const KeyInfo& row, const std::string& value) {
   const bool bare = row.key == Key::port || row.key == Key::timeout || row.argument.empty();
@@ -71,7 +89,7 @@ void write_value(std::ostream& out, const KeyInfo& row, const std::string& value
   if (bare) {
     out << value << '\n';
   } else {
-    out << toml::value<std::string>(value) << '\n';
+    out << toml_string(value) << '\n';
   }
 }
 
@@ -179,7 +197,7 @@ Result<> Profiles::set_default(std::string_view name) {
 
 std::string Profiles::to_toml() const {
   std::stringstream out;
-  if (!default_.empty()) out << "default = " << toml::value<std::string>(default_) << '\n';
+  if (!default_.empty()) out << "default = " << toml_string(default_) << '\n';
   for (const Board& board : boards_) {
     out << "\n[" << board.name << "]\n";
     for (const KeyInfo& row : key_table()) {

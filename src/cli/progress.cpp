@@ -17,7 +17,7 @@ constexpr auto kInterval = 100ms;
 
 std::string bar(double part, unsigned width) {
   const auto filled = static_cast<unsigned>(std::clamp(part, 0.0, 1.0) * width);
-  return fmt::format("[{:=<{}}{:{}}]", "", filled, "", width - filled);
+  return fmt::format(" [{:=<{}}{:{}}]", "", filled, "", width - filled);
 }
 
 }  // namespace
@@ -55,12 +55,13 @@ std::string progress_line(std::string_view name, std::uint64_t done, std::option
           fmt::format(" {:>7}", human_duration(std::chrono::seconds(std::llround(std::min(left, 359999.0)))));
     }
     const unsigned width = columns > right.size() + 40 ? 20 : columns > right.size() + 25 ? 10 : 0;
-    if (width > 0) middle = " " + bar(part, width);
+    if (width > 0) middle = bar(part, width);
   }
   const std::size_t used = right.size() + middle.size();
   const std::size_t room = columns > used ? columns - used : 0;
   std::string shown(name);
-  if (shown.size() > room) shown = room > 3 ? "..." + shown.substr(shown.size() - (room - 3)) : "";
+  if (shown.size() > room)
+    shown = room > 3 ? fmt::format("...{}", shown.substr(shown.size() - (room - 3))) : "";
   std::string line = shown + middle + right;
   if (line.size() > columns) line.resize(columns);
   return line;

@@ -69,6 +69,7 @@ mqtt::Options Session::client_options(const Settings& settings) {
   options.connect_timeout = settings.timeout;
   options.send_buffer_size = 4U << 20;
   options.max_packet_size = 16U << 20;
+  options.reconnect_max = std::chrono::seconds(1);
   return options;
 }
 
@@ -133,11 +134,14 @@ void Session::status_received(const mqtt::MessageView& message) {
   if (message.payload.empty()) return;
   status_ = parse_status(message.text());
   if (!status_.online && online_required_) fail(offline_failure());
+  if (status_handler_) status_handler_();
 }
 
 Failure Session::offline_failure() const {
-  const std::string since = status_.since.empty() ? "" : " since " + status_.since;
-  return {ExitStatus::no_answer, fmt::format("board {} is offline{}", settings_.prefix, since)};
+  std::string message = fmt::format("board {} is offline", settings_.prefix);
+  if (!status_.since.empty()) message.append(" since ").append(status_.since);
+  if (!status_.reason.empty()) message.append(": ").append(status_.reason);
+  return {ExitStatus::no_answer, std::move(message)};
 }
 
 asio::awaitable<Result<>> Session::status_known() {
@@ -153,6 +157,11 @@ asio::awaitable<Result<Protocol>> Session::protocol() {
 }
 
 command::RequestId Session::new_request_id() { return command::make_request_id(next_id_++); }
+
+bool Session::try_publish(std::string_view topic, Bytes payload, mqtt::QoS qos) {
+  if (console_.tracing()) console_.trace(fmt::format("> {} {} bytes", topic, payload.size()));
+  return client_.try_publish(topic, payload, {.qos = qos, .sync = false}).has_value();
+}
 
 asio::awaitable<Result<>> Session::publish(std::string_view topic, Bytes payload) {
   if (console_.tracing()) console_.trace(fmt::format("> {} {} bytes", topic, payload.size()));
@@ -217,6 +226,11 @@ void Session::notify() {
   for (asio::steady_timer* timer : waiting_) timer->cancel();
 }
 
+void Session::interrupt() {
+  if (const auto handler = std::exchange(interrupt_handler_, {})) return handler();
+  fail({ExitStatus::interrupted, "interrupted"});
+}
+
 void Session::fail(Failure failure) {
   if (!failure_) failure_ = std::move(failure);
   notify();
@@ -231,7 +245,7 @@ Failure Session::broker_failure(const mqtt::Error& error) const {
     message +=
         settings_.username ? fmt::format(" (user '{}')", *settings_.username) : " (no user name given)";
   }
-  return {ExitStatus::broker, "broker " + std::move(message)};
+  return {ExitStatus::broker, fmt::format("broker {}", message)};
 }
 
 Failure Session::timeout_failure() const {

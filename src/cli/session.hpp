@@ -56,12 +56,13 @@ class Session {
 
   // Starts connecting, and watches the status of the board if the settings name one. Completes at once.
   void begin();
-  // An offline board is no failure: for verbs that watch. Call before begin().
-  void allow_offline() { online_required_ = false; }
+  // An offline board is no failure: for verbs that watch (call before begin()), or that wait for its return.
+  void allow_offline(bool allowed = true) { online_required_ = !allowed; }
   [[nodiscard]] Failure offline_failure() const;
   // Says goodbye to the broker.
   asio::awaitable<void> end();
 
+  [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] Console& console() { return console_; }
   [[nodiscard]] const BoardStatus& status() const { return status_; }
@@ -75,6 +76,8 @@ class Session {
   // A new request id of this process.
   [[nodiscard]] command::RequestId new_request_id();
 
+  // False when there is no room now, or no connection.
+  bool try_publish(std::string_view topic, Bytes payload, mqtt::QoS qos);
   // Queues a publish (QoS 1, not retained), waiting only for room in the window.
   asio::awaitable<Result<>> publish(std::string_view topic, Bytes payload);
 
@@ -94,6 +97,11 @@ class Session {
 
   // Called with true whenever the connection is (back) up, false when it broke.
   void on_connection(std::function<void(bool)> handler) { connection_handler_ = std::move(handler); }
+  // What Ctrl-C does: this handler, or, without one, ending every wait.
+  void on_interrupt(std::function<void()> handler) { interrupt_handler_ = std::move(handler); }
+  void interrupt();
+  // Called when the board announced its status.
+  void on_status(std::function<void()> handler) { status_handler_ = std::move(handler); }
   [[nodiscard]] bool connected() const { return client_.connected(); }
 
   // How long the wait for a status may go on after the broker confirmed the subscription: a retained message
@@ -122,6 +130,8 @@ class Session {
   std::vector<Subscription*> subscriptions_;
   std::optional<Subscription> status_subscription_;
   std::function<void(bool)> connection_handler_;
+  std::function<void()> status_handler_;
+  std::function<void()> interrupt_handler_;
   BoardStatus status_;
   std::optional<asio::steady_timer::time_point> subscribed_at_;  // when the broker confirmed the first one
   std::optional<mqtt::Error> last_disconnect_;

@@ -1,6 +1,9 @@
 // Boards that speak v1 only. What goes wrong there, and is defended against here: a put writes in place, so a
 // larger one goes to a temporary file which is verified and renamed; the board does not acknowledge pieces of
 // a put, so small evals show how far it is.
+#include <array>
+#include <charconv>
+
 #include <fmt/core.h>
 
 #include "cli/board.hpp"
@@ -15,6 +18,7 @@ using Expect = V1Request::Collector::Expect;
 namespace {
 
 constexpr std::uint32_t kOriginalWindow = 32;  // pieces a board without acknowledgements may be behind
+constexpr std::uint32_t kOriginalAhead = 16;   // pieces an original board may be behind its acknowledgements
 constexpr std::uint32_t kOurWindow = 256;
 
 // Where the failure is the board's own text about `thing`.
@@ -26,15 +30,20 @@ class V1Board final : public Board {
  public:
   explicit V1Board(Session& session) : session_(session) {}
 
-  asio::awaitable<Result<>> exec(std::string source, std::string, Sink output) override {
-    return v1_eval(session_, v1_script::as_statements(source), std::move(output));
+  asio::awaitable<Result<int>> exec(Script script, Streams streams) override {
+    std::string arguments = v1_script::quote(script.name);
+    for (const std::string& argument : script.arguments) arguments += "," + v1_script::quote(argument);
+    if (!script.arguments.empty()) {
+      script.source = fmt::format("import sys;sys.argv[:]=[{}];{}", arguments, script.source);
+    }
+    auto done =
+        co_await v1_eval(session_, v1_script::as_statements(script.source), std::move(streams.output));
+    if (done) co_return 0;
+    if (const auto status = v1_script::exit_status(done.error().detail)) co_return *status;
+    co_return std::unexpected(std::move(done.error()));
   }
 
-  asio::awaitable<Result<>> interrupt() override {
-    V1Request request(session_, "interrupt", "", Expect::output, {});
-    if (auto sent = co_await request.send({.last = true}, {}); !sent) co_return sent;
-    co_return explained(co_await request.finished(), "interrupt");
-  }
+  asio::awaitable<Result<>> interrupt() override { return v1_interrupt(session_); }
 
   asio::awaitable<Result<std::vector<StatusField>>> info() override {
     const auto output = co_await run(v1_script::info(), "info");
@@ -59,6 +68,15 @@ class V1Board final : public Board {
     co_return v1_script::parse_list(*output);
   }
 
+  asio::awaitable<Result<Entry>> stat(std::string path, bool sha) override {
+    const auto output = co_await run(v1_script::stat(path, sha), path);
+    if (!output) co_return std::unexpected(output.error());
+    auto entries = v1_script::parse_list(*output);
+    if (!entries) co_return std::unexpected(entries.error());
+    if (entries->size() != 1) co_return fail(ExitStatus::board_error, fmt::format("{}: no answer", path));
+    co_return std::move(entries->front());
+  }
+
   asio::awaitable<Result<>> make_directory(std::string path, bool parents) override {
     co_return without_output(co_await run(v1_script::make_directory(path, parents), path));
   }
@@ -76,12 +94,28 @@ class V1Board final : public Board {
     co_return without_output(co_await run(v1_script::rename(from, to), both));
   }
 
-  asio::awaitable<Result<>> get(std::string path, Sink into, Mover moved) override {
-    std::uint64_t done = 0;
+  asio::awaitable<Result<>> touch(std::string path) override {
+    co_return without_output(co_await run(v1_script::touch(path), path));
+  }
+
+  asio::awaitable<Result<Space>> space() override {
+    const auto output = co_await run(v1_script::space(), "df");
+    if (!output) co_return std::unexpected(output.error());
+    Space space;
+    const char* const end = output->data() + output->size();
+    const auto total = std::from_chars(output->data(), end, space.total_bytes);
+    if (total.ec == std::errc{} && total.ptr != end) std::from_chars(total.ptr + 1, end, space.free_bytes);
+    co_return space;
+  }
+
+  asio::awaitable<Result<>> get(std::string path, ContentSink& into, Mover moved) override {
+    if (into.size() != 0) {
+      if (auto ok = into.restart(); !ok) co_return ok;
+    }
     V1Request request(session_, "get", path, Expect::output, [&](Bytes data) {
-      done += data.size();
-      moved(done, 0);
-      return into(data);
+      auto written = into.write(data);
+      moved(into.size(), 0);
+      return written;
     });
     if (auto sent = co_await request.send({.last = true}, {}); !sent) co_return sent;
     co_return explained(co_await request.finished(), path);
@@ -90,7 +124,7 @@ class V1Board final : public Board {
   asio::awaitable<Result<>> put(std::string path, Bytes content, Mover moved) override {
     if (auto known = co_await session_.status_known(); !known) co_return known;
     if (session_.status().acknowledges_put) {
-      co_return co_await transfer(path, path, content, {.window = kOurWindow}, std::move(moved));
+      co_return co_await transfer("put", path, path, content, {.window = kOurWindow}, std::move(moved));
     }
     if (!v1::PutSender::fits_original(content.size())) {
       co_return fail(ExitStatus::usage,
@@ -98,15 +132,54 @@ class V1Board final : public Board {
     }
     const v1::PutSender::Pacing pacing{.window = kOriginalWindow, .proof = v1::PutSender::Proof::barrier};
     if (content.size() <= v1::kRequestChunk * kOriginalWindow / 2) {  // its OK says that every piece arrived
-      co_return co_await transfer(path, path, content, pacing, std::move(moved));
+      co_return co_await transfer("put", path, path, content, pacing, std::move(moved));
     }
     const std::string temporary = path + ".part";
-    if (auto ok = co_await transfer(temporary, path, content, pacing, std::move(moved)); !ok) co_return ok;
+    if (auto ok = co_await transfer("put", temporary, path, content, pacing, std::move(moved)); !ok)
+      co_return ok;
     co_return without_output(co_await run(
         v1_script::replace_verified(temporary, path, command::to_hex(port::sha256(content))), path));
   }
 
+  asio::awaitable<Result<>> reset(ResetMode mode) override {
+    constexpr std::array kNames{"soft", "hard", "safe", "normal"};
+    const char* const name = kNames[static_cast<std::size_t>(mode)];
+    co_return without_output(co_await run(v1_script::reset(name), "reset"));
+  }
+
+  asio::awaitable<Result<>> set_log_level(LoggerLevel level) override {
+    co_return without_output(co_await run(v1_script::set_log_level(level.logger, level.level), level.logger));
+  }
+
+  asio::awaitable<Result<std::vector<LoggerLevel>>> log_levels() override {
+    return not_supported<std::vector<LoggerLevel>>("log-level");
+  }
+  asio::awaitable<Result<>> follow_log(LogFilter, Sink) override {
+    return not_supported<>("the log since boot");
+  }
+  asio::awaitable<Result<std::vector<CrashReport>>> crashes() override {
+    return not_supported<std::vector<CrashReport>>("crash");
+  }
+  asio::awaitable<Result<>> crash(std::string, Sink) override { return not_supported<>("crash"); }
+  asio::awaitable<Result<>> remove_crash(std::string) override { return not_supported<>("crash"); }
+
+  asio::awaitable<Result<>> install(Bytes image, Mover moved) override {
+    const std::string hash(command::to_hex(port::sha256(image)).view());
+    co_return co_await transfer("ota", hash, "ota", image, {.window = kOriginalAhead}, std::move(moved));
+  }
+  asio::awaitable<Result<std::string>> update_status() override {
+    return not_supported<std::string>("ota status");
+  }
+  asio::awaitable<Result<>> confirm_update() override { return not_supported<>("ota confirm"); }
+  asio::awaitable<Result<>> roll_back() override { return not_supported<>("ota rollback"); }
+
  private:
+  template<class Value = void>
+  asio::awaitable<Result<Value>> not_supported(std::string what) {
+    co_return fail(ExitStatus::board_error, fmt::format("{}: needs a board that runs mqboardd; {} speaks v1",
+                                                        what, session_.settings().prefix));
+  }
+
   static Result<> explained(Result<> result, std::string_view thing) {
     if (!result) return std::unexpected(about(result.error(), thing));
     return result;
@@ -128,11 +201,11 @@ class V1Board final : public Board {
     co_return output;
   }
 
-  // Sends a file's content to `target`, reporting errors as of `path`.
-  asio::awaitable<Result<>> transfer(std::string target, std::string path, Bytes content,
-                                     v1::PutSender::Pacing pacing, Mover moved) {
+  // Sends content with put or ota to `target`, reporting errors as of `thing`.
+  asio::awaitable<Result<>> transfer(std::string command, std::string target, std::string thing,
+                                     Bytes content, v1::PutSender::Pacing pacing, Mover moved) {
     v1::PutSender sender(content.size(), pacing);
-    V1Request request(session_, "put", target, Expect::acknowledgements, {});
+    V1Request request(session_, command, target, Expect::acknowledgements, {});
     request.on_acknowledged([&sender](std::uint16_t sequence) { sender.acknowledged(sequence); });
     std::optional<V1Request> barrier;
     while (!request.ended()) {
@@ -157,7 +230,7 @@ class V1Board final : public Board {
         barrier.reset();
       }
     }
-    co_return explained(co_await request.finished(), path);
+    co_return explained(co_await request.finished(), thing);
   }
 
   Session& session_;
@@ -173,10 +246,12 @@ asio::awaitable<Result<>> v1_eval(Session& session, std::string source, Sink out
   co_return co_await request.finished();
 }
 
-asio::awaitable<Result<std::unique_ptr<Board>>> open_board(Session& session) {
-  const auto protocol = co_await session.protocol();
-  if (!protocol) co_return std::unexpected(protocol.error());
-  co_return v1_board(session);
+asio::awaitable<Result<>> v1_interrupt(Session& session) {
+  V1Request request(session, "interrupt", "", Expect::output, {});
+  if (auto sent = co_await request.send({.last = true}, {}); !sent) co_return sent;
+  auto done = co_await request.finished();
+  if (!done) co_return std::unexpected(about(done.error(), "interrupt"));
+  co_return done;
 }
 
 }  // namespace mqboard::cli

@@ -158,6 +158,12 @@ std::string list(std::string_view path, bool recursive, bool sha) {
                   quote(trimmed(path))));
 }
 
+std::string stat(std::string_view path, bool sha) {
+  return script(
+      fmt::format("{}{} p={}\n d=isdir(p)\n print('d' if d else 'f',0 if d else uos.stat(p)[6],{},repr(p))\n",
+                  kIsDirectory, sha ? kSha : "", quote(trimmed(path)), sha ? "'-' if d else sha(p)" : "'-'"));
+}
+
 Result<std::vector<Entry>> parse_list(std::string_view output) {
   std::vector<Entry> entries;
   while (!output.empty()) {
@@ -255,6 +261,30 @@ std::string info() {
       " show('uptime_ms',lambda:time.ticks_ms())\n");
 }
 
+std::string touch(std::string_view path) {
+  return script(fmt::format(" with open({},'ab') as f:f.write(b'')\n", quote(trimmed(path))));
+}
+
+std::string space() { return script(" s=uos.statvfs('/');print(s[1]*s[2],s[1]*s[3])\n"); }
+
+// Safe and normal are what the Python mqboard's watchdog module knows; it delays by itself.
+std::string reset(std::string_view mode) {
+  if (mode == "safe" || mode == "normal") {
+    return fmt::format("import sys\nsys.modules['watchdog'].reset({})\n", mode == "safe" ? "False" : "True");
+  }
+  return fmt::format(
+      "import machine,uasyncio\n"
+      "async def _mqb():\n"
+      " await uasyncio.sleep_ms(500)\n"
+      " machine.{}()\n"
+      "(getattr(uasyncio,'create_task',None) or uasyncio.Loop.create_task)(_mqb())\n",
+      mode == "soft" ? "soft_reset" : "reset");
+}
+
+std::string set_log_level(std::string_view logger, unsigned level) {
+  return fmt::format("import logging\nlogging.getLogger({}).setLevel({})\n", quote(logger), level);
+}
+
 std::string as_statements(std::string_view source) { return fmt::format("{}\npass", source); }
 
 }  // namespace v1_script
@@ -316,6 +346,18 @@ std::string_view words(std::string_view name) {
 
 }  // namespace
 
+std::optional<int> v1_script::exit_status(std::string_view error_text) {
+  std::string_view line = last_line(error_text);
+  constexpr std::string_view kName = "SystemExit";
+  if (!line.starts_with(kName)) return std::nullopt;
+  line.remove_prefix(kName.size());
+  while (line.starts_with(':') || line.starts_with(' ')) line.remove_prefix(1);
+  if (line.empty() || line == "None") return 0;
+  int status = 1;
+  std::from_chars(line.data(), line.data() + line.size(), status);
+  return status & 0xff;
+}
+
 bool reports(std::string_view error_text, std::string_view name) {
   return errno_in(last_line(error_text)) == name;
 }
@@ -324,7 +366,7 @@ Failure explain(std::string_view error_text, std::string_view thing) {
   const std::string_view line = last_line(error_text);
   const std::string detail(error_text);
   if (line.starts_with("Command '") && line.ends_with("not supported")) {
-    return {ExitStatus::board_error, "the board does not support this: " + std::string(line), detail};
+    return {ExitStatus::board_error, fmt::format("the board does not support this: {}", line), detail};
   }
   const std::string_view name = errno_in(line);
   if (name == "EILSEQ") {

@@ -19,7 +19,8 @@ struct Entry {
   std::string path;
   bool directory = false;
   std::uint64_t size = 0;
-  std::string sha256;  // lower-case hex; empty: not asked for, or a directory
+  std::string sha256;           // lower-case hex; empty: not asked for, or a directory
+  std::int64_t modified_s = 0;  // since 1970 UTC; 0: not known
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };
@@ -34,6 +35,9 @@ namespace v1_script {
 [[nodiscard]] std::string list(std::string_view path, bool recursive, bool sha);
 [[nodiscard]] Result<std::vector<Entry>> parse_list(std::string_view output);
 
+// One line as list() prints it.
+[[nodiscard]] std::string stat(std::string_view path, bool sha);
+
 [[nodiscard]] std::string make_directory(std::string_view path, bool parents);
 [[nodiscard]] std::string remove(std::string_view path, bool recursive, bool force);
 [[nodiscard]] std::string remove_directory(std::string_view path);
@@ -45,6 +49,15 @@ namespace v1_script {
                                            std::string_view sha256);
 // What the board is: lines of "name value".
 [[nodiscard]] std::string info();
+[[nodiscard]] std::string touch(std::string_view path);
+// Prints "total free".
+[[nodiscard]] std::string space();
+// After half a second, so that the answer gets out. `mode`: "soft", "hard", "safe", "normal".
+[[nodiscard]] std::string reset(std::string_view mode);
+[[nodiscard]] std::string set_log_level(std::string_view logger, unsigned level);
+
+// What a traceback that ends in SystemExit means for whoever started the script.
+[[nodiscard]] std::optional<int> exit_status(std::string_view error_text);
 
 // Statements that eval cannot take for an expression.
 [[nodiscard]] std::string as_statements(std::string_view source);

@@ -64,15 +64,19 @@ Done perform(Exec verb, Context context) {
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
   OutputPrinter printer(context.console);
-  auto done = co_await (*board)->exec(std::move(*source), std::string(base_name(verb.file)), printer.sink());
+  const Sink error = [&context](Bytes data) -> Result<> {
+    context.console.script_error(data);
+    return {};
+  };
+  const std::string name(verb.file == "-" ? "<stdin>" : base_name(verb.file));
+  auto done =
+      co_await (*board)->exec({std::move(*source), name, std::move(verb.arguments)}, {printer.sink(), error});
   if (done || !context.console.json()) printer.finish("output", false);
-  co_return done;
+  if (!done) co_return std::unexpected(std::move(done.error()));
+  if (*done != 0) co_return fail(static_cast<ExitStatus>(*done), "");
+  co_return Result<>{};
 }
 
-Done perform(Interrupt, Context context) {
-  auto board = co_await open_board(context.session);
-  if (!board) co_return std::unexpected(board.error());
-  co_return co_await (*board)->interrupt();
-}
+Done perform(Interrupt, Context context) { return v1_interrupt(context.session); }
 
 }  // namespace mqboard::cli

@@ -1,7 +1,7 @@
 #include <fmt/core.h>
 
 #include "cli/board.hpp"
-#include "cli/local_file.hpp"
+#include "cli/download.hpp"
 #include "cli/progress.hpp"
 #include "cli/verbs.hpp"
 
@@ -24,6 +24,29 @@ class MoverBar {
 
  private:
   Progress bar_;
+};
+
+// A file's content on standard output.
+class Printer final : public ContentSink {
+ public:
+  explicit Printer(Console& console) : console_(console) {}
+
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  [[nodiscard]] Sha256 hash() const override { return hasher_.so_far(); }
+  Result<> restart() override {
+    return fail(ExitStatus::integrity, "the file changed while it was being printed");
+  }
+  Result<> write(Bytes data) override {
+    hasher_.update(data);
+    size_ += data.size();
+    console_.data(data);
+    return {};
+  }
+
+ private:
+  Console& console_;
+  port::Sha256Hasher hasher_;
+  std::uint64_t size_ = 0;
 };
 
 // Where `get REMOTE LOCAL` writes.
@@ -59,16 +82,19 @@ Done perform(Get verb, Context context) {
   const std::string name = local_name(verb);
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
-  auto target = LocalTarget::create(name);
-  if (!target) co_return std::unexpected(target.error());
+  auto download = Download::open(name);
+  if (!download) co_return std::unexpected(download.error());
   {
     MoverBar bar(context.console, verb.remote);
-    auto got = co_await (*board)->get(
-        verb.remote, [&target](Bytes data) { return target->write(data); }, bar.mover());
+    auto got = co_await (*board)->get(verb.remote, *download, bar.mover());
+    if (!got && got.error().status != ExitStatus::integrity &&
+        got.error().status != ExitStatus::board_error) {
+      download->keep();
+    }
     if (!got) co_return got;
   }
-  if (auto ok = target->commit(); !ok) co_return ok;
-  if (name != "-") report(context.console, name, target->size());
+  if (auto ok = download->commit(); !ok) co_return ok;
+  if (name != "-") report(context.console, name, download->size());
   co_return Result<>{};
 }
 
@@ -91,11 +117,9 @@ Done perform(Cat verb, Context context) {
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
   for (const std::string& file : verb.files) {
-    const Sink print = [&context](Bytes data) -> Result<> {
-      context.console.data(data);
-      return {};
-    };
-    if (auto ok = co_await (*board)->get(file, print, [](std::uint64_t, std::uint64_t) {}); !ok) co_return ok;
+    Printer printer(context.console);
+    if (auto ok = co_await (*board)->get(file, printer, [](std::uint64_t, std::uint64_t) {}); !ok)
+      co_return ok;
   }
   context.console.end_line();
   co_return Result<>{};

@@ -33,6 +33,12 @@ Sha256 Sha256Hasher::digest() {
   return hash;
 }
 
+Sha256 Sha256Hasher::so_far() const {
+  Sha256Hasher copy;
+  require(EVP_MD_CTX_copy_ex(copy.context_.get(), context_.get()));
+  return copy.digest();
+}
+
 Sha256 sha256(Bytes data) {
   Sha256Hasher hasher;
   hasher.update(data);

@@ -16,6 +16,8 @@ class Sha256Hasher final : public Hasher {
   void reset() override;
   void update(Bytes data) override;
   Sha256 digest() override;
+  // The hash of what was updated so far; more may follow.
+  [[nodiscard]] Sha256 so_far() const;
 
  private:
   struct Free {

@@ -1,0 +1,37 @@
+// The local end of a get: a file that is replaced when everything has arrived, or standard output.
+//
+// What has arrived so far stays in `.<name>.mqb-part` beside the file when the transfer is cut short, even by
+// SIGKILL, and the next get of the same name goes on from there. Two gets of one name do not disturb each
+// other: the second uses a temporary of its own.
+#pragma once
+
+#include "cli/board.hpp"
+#include "cli/local_file.hpp"
+#include "port/crypto/sha256.hpp"
+
+namespace mqboard::cli {
+
+class Download final : public ContentSink {
+ public:
+  [[nodiscard]] static Result<Download> open(const std::string& path);
+  Download(Download&&) noexcept = default;
+
+  [[nodiscard]] std::uint64_t size() const override { return target_.size(); }
+  [[nodiscard]] Sha256 hash() const override { return hasher_->so_far(); }
+  Result<> restart() override;
+  Result<> write(Bytes data) override;
+
+  // The content is complete: it appears under its name.
+  [[nodiscard]] Result<> commit() { return target_.commit(); }
+  // Cut short: keep what is there, if that is worth it.
+  void keep();
+
+ private:
+  explicit Download(LocalTarget target);
+  Result<> hash_existing();
+
+  LocalTarget target_;
+  std::unique_ptr<port::Sha256Hasher> hasher_;
+};
+
+}  // namespace mqboard::cli
