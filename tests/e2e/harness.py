@@ -101,6 +101,7 @@ class Process:
 
     def close(self):
         if self.running():
+            self.popen.send_signal(signal.SIGCONT)
             self.popen.terminate()
             try:
                 self.popen.wait(5)
@@ -345,8 +346,19 @@ class EndToEnd(unittest.TestCase):
         """A running `mqboard` (Popen) for a board."""
         broker = broker or board.broker
         environment = self.environment | {"MQBOARD_SERVER": broker.url, "MQBOARD_TOPIC": board.prefix} | (env or {})
-        return subprocess.Popen([BIN / "mqboard", *map(str, arguments)], env=environment, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        process = subprocess.Popen([BIN / "mqboard", *map(str, arguments)], env=environment, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        self.addCleanup(self._end, process)
+        return process
+
+    @staticmethod
+    def _end(process):
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
 
     def mqboard(self, board, *arguments, stdin=b"", broker=None, env=None, deadline_s=DEADLINE_S):
         process = self.start_mqboard(board, *arguments, broker=broker, env=env)

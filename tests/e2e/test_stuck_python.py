@@ -17,8 +17,8 @@ class StuckPython(EndToEnd):
 
     def stuck_board(self, loop):
         application = f"import logging\nlogging.getLogger('app').warning('looping')\n{loop}\n"
+        log = self.peer(self.server, "gateway/test/log")
         board = self.board(self.server, files={"main.py": application, "data.txt": "0123456789" * 10})
-        log = self.peer(self.server, f"{board.prefix}/log")
         log.wait_for(lambda m: b"looping" in m.payload, "the application's log")
         return board
 
@@ -54,7 +54,6 @@ class StuckPython(EndToEnd):
     def test_a_runaway_eval_is_interrupted_and_says_so(self):
         board = self.board(self.server)
         stuck = self.start_mqboard(board, "-T", "20", "eval", "while True: pass")
-        self.addCleanup(stuck.kill)
         self.peer(self.server, "#").wait_for(lambda m: True, "the broker")  # the retained status: subscriptions work
         while stuck.poll() is None:
             self.check(self.mqboard(board, "interrupt"))

@@ -45,7 +45,6 @@ class Transfer(EndToEnd):
         self.local.write_bytes(noise(20 * MB))
         names = {"big.bin"}
         put = self.start_mqboard(self.b, "--protocol", "v1", "-T", "2", "put", self.local, "/big.bin")
-        self.addCleanup(put.kill)
 
         def partly_there():
             files = [entry for entry in self.b.flash.iterdir() if entry.name not in names]
@@ -67,7 +66,6 @@ class Transfer(EndToEnd):
         (self.b.flash / "big.bin").write_bytes(noise(20 * MB))
         self.back.write_bytes(b"old")
         get = self.start_mqboard(self.b, "-T", "2", "get", "/big.bin", self.back)
-        self.addCleanup(get.kill)
         wait_until(lambda: len(list(self.directory.glob(".back*")) + list(self.directory.glob("back.*"))) > 0
                    or get.poll() is not None, "a part of the new file")
         if get.poll() is None:
