@@ -31,7 +31,8 @@ if(MQB_WERROR)
 endif()
 
 if(MQB_SANITIZE)
-  add_compile_options(-fsanitize=${MQB_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # vptr checks need RTTI, which core's classes do not have.
+  add_compile_options(-fsanitize=${MQB_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${MQB_SANITIZE})
 endif()
 
