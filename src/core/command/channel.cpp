@@ -152,7 +152,7 @@ void Channel::close(const Status& status, TimePoint now) {
 // ---- to the peer
 
 void Channel::supply(std::uint64_t total_bytes) {
-  assert(!ending_ && total_bytes >= supplied_);
+  assert(total_bytes >= supplied_ && (!ending_ || total_bytes == supplied_));
   supplied_ = total_bytes;
 }
 

@@ -160,12 +160,13 @@ TEST_P(Recorded, ClientSendsTheRequests) {
     ASSERT_TRUE(slice);
     EXPECT_EQ(hex(encode(slice->header)), message->hex.substr(0, 4));
     EXPECT_EQ(slice->bytes + kHeaderBytes, message->length);
-    const auto topic = parse_request_topic(kRecordedPrefix, full(message->topic));
+    const std::string text = full(message->topic);
+    const auto topic = parse_request_topic(kRecordedPrefix, text);
     ASSERT_TRUE(topic);
     const Topic again = topic->has_tail
                             ? request_topic(kRecordedPrefix, topic->command, topic->id, topic->tail)
                             : request_topic(kRecordedPrefix, topic->command, topic->id);
-    EXPECT_EQ(again.view(), full(message->topic));
+    EXPECT_EQ(again.view(), text);
   }
   EXPECT_TRUE(sender.all_sent());
 }
