@@ -145,6 +145,24 @@ Bytes encode(const CrashReport& report, MutableBytes into) {
   return writer.written();
 }
 
+CrashNote split_crash_note(std::string_view note) {
+  constexpr std::string_view kTraceback = "[traceback]\n";
+  constexpr std::string_view kBacktrace = "[backtrace]\n";
+  const std::size_t start = note.find(kTraceback);
+  if (start == std::string_view::npos) {
+    return {.traceback = {},
+            .backtrace = note.starts_with(kBacktrace) ? note.substr(kBacktrace.size()) : note};
+  }
+  const std::string_view traceback = note.substr(start + kTraceback.size());
+  const std::size_t end = traceback.find(kBacktrace);
+  if (end != std::string_view::npos) {
+    return {.traceback = traceback.substr(0, end), .backtrace = traceback.substr(end + kBacktrace.size())};
+  }
+  const std::string_view before = note.substr(0, start);
+  return {.traceback = traceback,
+          .backtrace = before.starts_with(kBacktrace) ? before.substr(kBacktrace.size()) : before};
+}
+
 std::optional<CrashReport> decode_crash_report(Bytes text) {
   Parser parser(as_text(text));
   if (parser.line() != kFirstLine.substr(0, kFirstLine.size() - 1)) return {};

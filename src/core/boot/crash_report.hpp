@@ -61,6 +61,14 @@ struct CrashReport {
 // KiB at least; larger than kMaxCrashReport is not used.
 [[nodiscard]] Bytes encode(const CrashReport& report, MutableBytes into);
 
+// A crash note (RTC memory) as the firmware writes it while dying: a line `[traceback]` begins Python's
+// traceback, a line `[backtrace]` the native one; what stands before either counts as native.
+struct CrashNote {
+  std::string_view traceback;
+  std::string_view backtrace;
+};
+[[nodiscard]] CrashNote split_crash_note(std::string_view note);
+
 // Accepts what encode() makes. Borrows from `text`.
 [[nodiscard]] std::optional<CrashReport> decode_crash_report(Bytes text);
 

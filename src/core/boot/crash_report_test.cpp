@@ -93,6 +93,18 @@ TEST(CrashReportTest, HostileText_CannotForgeAHeaderNorBreakUtf8) {
   EXPECT_EQ(decoded->traceback, "?? ok ?[31m\xc3\xa4?");
 }
 
+TEST(CrashReportTest, CrashNote_IsSplitAtItsMarks) {
+  const auto both = split_crash_note("[traceback]\nT1\nT2\n[backtrace]\nB\n");
+  EXPECT_EQ(both.traceback, "T1\nT2\n");
+  EXPECT_EQ(both.backtrace, "B\n");
+  EXPECT_EQ(split_crash_note("[backtrace]\nB\n").backtrace, "B\n");
+  EXPECT_EQ(split_crash_note("B\n").backtrace, "B\n");
+  const auto swapped = split_crash_note("[backtrace]\nB\n[traceback]\nT\n");
+  EXPECT_EQ(swapped.traceback, "T\n");
+  EXPECT_EQ(swapped.backtrace, "B\n");
+  EXPECT_EQ(split_crash_note("").traceback, "");
+}
+
 TEST(CrashReportTest, Cause_HasANameThatReadsBack) {
   for (int i = 0; i <= static_cast<int>(CrashCause::exit_status); ++i) {
     EXPECT_EQ(crash_cause(name(static_cast<CrashCause>(i))), static_cast<CrashCause>(i));
