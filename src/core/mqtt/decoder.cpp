@@ -8,6 +8,16 @@
 
 namespace mqboard::mqtt {
 
+Violation decode_with(FieldReader read, void* form, PacketType type, Decoder::Bits flags, Bytes body,
+                      Wire wire) {
+  if (!flags.qos_ok) return Violation::qos;
+  if (!flags.ok) return Violation::fixed_header_flags;
+  Decoder decoder{wire, type, body};
+  read(decoder, form);
+  decoder.require(decoder.at_end(), Violation::trailing_bytes);
+  return decoder.violation();
+}
+
 void Decoder::text(std::string_view& value) {
   Bytes bytes;
   binary(bytes);
@@ -48,8 +58,9 @@ void Decoder::connack_reason(ReasonCode& code) {
 }
 
 void Decoder::reason_list(Bytes& codes) {
-  const Bytes list = rest();
   const bool v5 = wire_.v5();
+  if (type_ == PacketType::unsuback && !v5) return;
+  const Bytes list = rest();
   const bool allowed = std::all_of(list.begin(), list.end(), [&](std::uint8_t code) {
     return v5 ? reason_allowed(code, type_, wire_.flow) : code <= 2 || code == 0x80;
   });
@@ -58,7 +69,12 @@ void Decoder::reason_list(Bytes& codes) {
   codes = list;
 }
 
-void Decoder::properties(PropertyView& view, PropertyView, PropertyHome home) {
+void Decoder::properties(PropertyView& view, PropertyView) {
+  property_block(view, property_home(type_, wire_.flow));
+}
+void Decoder::will_properties(PropertyView& view) { property_block(view, PropertyHome::will); }
+
+void Decoder::property_block(PropertyView& view, PropertyHome home) {
   if (!wire_.v5()) return;
   const Varint length = read_varint({at_, end_});
   if (length.state == Varint::State::malformed ||

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/mqtt/fields.hpp"
+#include "core/mqtt/property_table.hpp"
 
 namespace mqboard::mqtt {
 
@@ -44,7 +45,8 @@ class Decoder {
   void reason(ReasonCode& code);
   void connack_reason(ReasonCode& code);
   void reason_list(Bytes& codes);
-  void properties(PropertyView& view, PropertyView own, PropertyHome home);
+  void properties(PropertyView& view, PropertyView own = {});
+  void will_properties(PropertyView& view);
   template<class Item>
   void items(FilterList<Item>& list) {
     const std::uint8_t* start = at_;
@@ -93,6 +95,7 @@ class Decoder {
   }
 
  private:
+  void property_block(PropertyView& view, PropertyHome home);
   void fail(Violation violation) {
     if (violation_ == Violation::none) violation_ = violation;
     at_ = end_;
@@ -118,17 +121,23 @@ class Decoder {
   Violation violation_ = Violation::none;
 };
 
-// Reads a whole packet; `first` is its first byte, whose type the caller has looked at.
+using FieldReader = void (*)(Decoder&, void* packet);
+[[nodiscard]] Violation decode_with(FieldReader read, void* form, PacketType type, Decoder::Bits flags,
+                                    Bytes body, Wire wire);
+
+// Reads a whole packet; `first` is its first byte, whose type the caller has looked at. The form of several
+// types needs to be told which.
+template<class Form>
+Violation decode(PacketType type, std::uint8_t first, Bytes body, Wire wire, Form& form) {
+  Decoder::Bits flags{first & 0x0Fu};
+  header_bits(flags, type, form);
+  const FieldReader read = [](Decoder& decoder, void* into) { fields(decoder, *static_cast<Form*>(into)); };
+  return decode_with(read, &form, type, flags, body, wire);
+}
+
 template<class Packet>
 Violation decode(std::uint8_t first, Bytes body, Wire wire, Packet& packet) {
-  Decoder::Bits flags{first & 0x0Fu};
-  header_bits(flags, packet);
-  if (!flags.qos_ok) return Violation::qos;
-  if (!flags.ok) return Violation::fixed_header_flags;
-  Decoder decoder{wire, Packet::type, body};
-  fields(decoder, packet);
-  decoder.require(decoder.at_end(), Violation::trailing_bytes);
-  return decoder.violation();
+  return decode(Packet::type, first, body, wire, form_of(packet));
 }
 
 template<class Item>

@@ -68,15 +68,8 @@ class Encoder {
   void reason(ReasonCode code) { u8(static_cast<std::uint8_t>(code)); }
   void connack_reason(ReasonCode code);
   void reason_list(Bytes codes) { put(codes.data(), codes.size()); }
-  void properties(PropertyView view, PropertyView own, PropertyHome) {
-    if (!wire_.v5()) return;
-    const Bytes first = own.encoded();
-    const Bytes second = view.encoded();
-    too_long_ |= first.size() + second.size() > kMaxRemainingLength;
-    varint(static_cast<std::uint32_t>((first.size() + second.size()) & kMaxRemainingLength));
-    put(first.data(), first.size());
-    put(second.data(), second.size());
-  }
+  void properties(PropertyView view, PropertyView own = {});
+  void will_properties(PropertyView view) { properties(view); }
   template<class Item>
   void items(const FilterList<Item>& list) {
     for (const Item& item : list.items) item_fields(*this, item);
@@ -128,44 +121,47 @@ class Encoder {
   bool too_long_ = false;
 };
 
-template<class Packet>
-std::uint8_t first_byte(const Packet& packet) {
+template<class Form>
+std::uint8_t first_byte(PacketType type, const Form& form) {
   Encoder::Bits bits;
-  header_bits(bits, packet);
-  return static_cast<std::uint8_t>(static_cast<unsigned>(Packet::type) << 4 | bits.value);
+  header_bits(bits, type, form);
+  return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4 | bits.value);
 }
 
+// Any packet, ready to be encoded: what differs from type to type is the function that writes its fields.
+struct Encodable {
+  using FieldWriter = void (*)(Encoder&, const void* packet);
+
+  template<class Form>
+  Encodable(PacketType type, const Form& form)
+      : packet(&form),
+        write([](Encoder& encoder, const void* from) { fields(encoder, *static_cast<const Form*>(from)); }),
+        first(first_byte(type, form)) {
+    if constexpr (Maybe<Form, Publish>) payload_bytes = form.payload.size();
+  }
+  template<class Packet>
+  Encodable(const Packet& p) : Encodable(Packet::type, form_of(p)) {}  // implicit: a packet is encodable
+
+  const void* packet;
+  FieldWriter write;
+  std::uint8_t first;
+  std::size_t payload_bytes = 0;
+};
+
 // Bytes of the packet behind its fixed header; more than kMaxRemainingLength when it cannot be encoded.
-template<class Packet>
-std::size_t body_size(const Packet& packet, Wire wire) {
-  Encoder counter{wire};
-  fields(counter, packet);
-  return counter.too_long() ? std::size_t{kMaxRemainingLength} + 1 : counter.size();
-}
+[[nodiscard]] std::size_t body_size(const Encodable& packet, Wire wire);
 
 constexpr std::size_t packet_size(std::size_t body_bytes) {
   return 1 + varint_size(static_cast<std::uint32_t>(body_bytes)) + body_bytes;
 }
 
 // Writes the packet to the front of `out` and returns its bytes there, a payload elsewhere not counted; 0
-// when it cannot be encoded or does not fit.
-template<class Packet>
-std::size_t encode(const Packet& packet, Wire wire, MutableBytes out,
-                   PayloadMode payload = PayloadMode::included) {
-  const std::size_t body = body_size(packet, wire);
-  if (body > kMaxRemainingLength) return 0;
-  Encoder header{wire, out};
-  header.u8(first_byte(packet));
-  header.varint(static_cast<std::uint32_t>(body));
-  if (header.overflowed() || header.size() > out.size()) return 0;
-  Encoder encoder{wire, out.subspan(header.size()), payload};
-  fields(encoder, packet);
-  if (encoder.overflowed()) return 0;
-  std::size_t written = header.size() + encoder.size();
-  if constexpr (Packet::type == PacketType::publish) {
-    if (payload == PayloadMode::elsewhere) written -= packet.payload.size();
-  }
-  return written;
+// when it cannot be encoded or does not fit. `body` is its body_size().
+std::size_t encode(const Encodable& packet, std::size_t body, Wire wire, MutableBytes out,
+                   PayloadMode payload = PayloadMode::included);
+
+inline std::size_t encode(const Encodable& packet, Wire wire, MutableBytes out) {
+  return encode(packet, body_size(packet, wire), wire, out);
 }
 
 }  // namespace mqboard::mqtt

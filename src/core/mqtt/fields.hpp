@@ -10,7 +10,6 @@
 #include <type_traits>
 
 #include "core/mqtt/packet.hpp"
-#include "core/mqtt/property_table.hpp"
 
 namespace mqboard::mqtt {
 
@@ -18,35 +17,38 @@ template<class P, class Packet>
 concept Maybe = std::same_as<std::remove_const_t<P>, Packet>;  // const when encoding
 
 template<class P>
-concept AnyAcknowledgement = Maybe<P, Puback> || Maybe<P, Pubrec> || Maybe<P, Pubrel> || Maybe<P, Pubcomp>;
-template<class P>
-concept AnyFilterAcknowledgement = Maybe<P, Suback> || Maybe<P, Unsuback>;
-template<class P>
 concept AnyFilterRequest = Maybe<P, Subscribe> || Maybe<P, Unsubscribe>;
 template<class P>
 concept Ping = Maybe<P, Pingreq> || Maybe<P, Pingresp>;
+
+// The part of a packet that has fields: what packets of several types have in common, or the packet itself.
 template<class P>
-concept ReasonOnly = Maybe<P, Disconnect> || Maybe<P, Auth>;
+auto& form_of(P& packet) {
+  if constexpr (requires { typename P::Form; }) {
+    using Form = std::conditional_t<std::is_const_v<P>, const typename P::Form, typename P::Form>;
+    return static_cast<Form&>(packet);
+  } else {
+    return packet;
+  }
+}
 
 // The four low bits of the first byte (section 2.2.2; 5.0: 2.1.3), least significant first.
 template<class Bits, class P>
-void header_bits(Bits& bits, P& packet) {
-  constexpr PacketType type = P::type;
-  if constexpr (type == PacketType::publish) {
+void header_bits(Bits& bits, PacketType type, P& packet) {
+  if constexpr (Maybe<P, Publish>) {
     bits.flag(packet.retain);
     bits.qos(packet.qos);
     bits.flag(packet.dup);
-  } else if constexpr (type == PacketType::pubrel || type == PacketType::subscribe ||
-                       type == PacketType::unsubscribe) {
-    bits.fixed(0b0010, 4);
   } else {
-    bits.fixed(0, 4);
+    const bool reserved_bit_set =
+        type == PacketType::pubrel || type == PacketType::subscribe || type == PacketType::unsubscribe;
+    bits.fixed(reserved_bit_set ? 0b0010 : 0, 4);
   }
 }
 
 template<class C, Maybe<WillView> W>
 void will_fields(C& c, W& will) {
-  c.properties(will.properties, {}, PropertyHome::will);
+  c.will_properties(will.properties);
   c.text(will.topic);
   c.require(is_topic_name(will.topic), Violation::topic_name);
   c.binary(will.payload);
@@ -71,7 +73,7 @@ void fields(C& c, P& p) {
   c.require(has_will || (will.qos == QoS::at_most_once && !will.retain), Violation::connect_flags);
   c.require(c.wire().v5() || has_user_name || !has_password, Violation::connect_flags);
   c.u16(p.keep_alive_s);
-  c.properties(p.properties, p.own_properties, PropertyHome::connect);
+  c.properties(p.properties, p.own_properties);
   c.text(p.client_id);
   if (has_will) will_fields(c, will), c.assign(p.will, will);
   if (has_user_name) c.optional_text(p.user_name);
@@ -86,7 +88,7 @@ void fields(C& c, P& p) {
   });
   c.connack_reason(p.reason);
   c.require(!p.session_present || p.reason == ReasonCode::success, Violation::connack_flags);
-  c.properties(p.properties, {}, PropertyHome::connack);
+  c.properties(p.properties);
 }
 
 template<class C, Maybe<Publish> P>
@@ -94,19 +96,17 @@ void fields(C& c, P& p) {
   c.require(p.qos != QoS::at_most_once || !p.dup, Violation::dup_on_qos0);
   c.text(p.topic);
   if (p.qos != QoS::at_most_once) c.packet_id(p.packet_id);
-  c.properties(
-      p.properties, p.own_properties,
-      c.wire().flow == Flow::to_server ? PropertyHome::publish_to_server : PropertyHome::publish_to_client);
+  c.properties(p.properties, p.own_properties);
   c.payload(p.payload);
 }
 
-template<class C, AnyAcknowledgement P>
+template<class C, Maybe<Acknowledgement> P>
 void fields(C& c, P& p) {
   c.packet_id(p.packet_id);
   if (!c.wire().v5() || c.omit_rest(p.reason == ReasonCode::success && p.properties.empty())) return;
   c.reason(p.reason);
   if (c.omit_rest(p.properties.empty())) return;
-  c.properties(p.properties, {}, PropertyHome::acknowledgement);
+  c.properties(p.properties);
 }
 
 // One topic filter of SUBSCRIBE with its options, and of UNSUBSCRIBE.
@@ -135,30 +135,26 @@ void item_fields(C& c, I& item) {
 template<class C, AnyFilterRequest P>
 void fields(C& c, P& p) {
   c.packet_id(p.packet_id);
-  c.properties(p.properties, {},
-               P::type == PacketType::subscribe ? PropertyHome::subscribe : PropertyHome::unsubscribe);
+  c.properties(p.properties);
   c.items(p.filters);
 }
 
-template<class C, AnyFilterAcknowledgement P>
+template<class C, Maybe<FilterAcknowledgement> P>
 void fields(C& c, P& p) {
   c.packet_id(p.packet_id);
-  c.properties(p.properties, {}, PropertyHome::acknowledgement);
-  if (P::type == PacketType::suback || c.wire().v5()) c.reason_list(p.reason_codes);
+  c.properties(p.properties);
+  c.reason_list(p.reason_codes);
 }
 
 template<class C, Ping P>
 void fields(C&, P&) {}
 
-template<class C, ReasonOnly P>
+template<class C, Maybe<ReasonOnly> P>
 void fields(C& c, P& p) {
   if (!c.wire().v5() || c.omit_rest(p.reason == ReasonCode::success && p.properties.empty())) return;
   c.reason(p.reason);
   if (c.omit_rest(p.properties.empty())) return;
-  c.properties(p.properties, {},
-               P::type == PacketType::auth        ? PropertyHome::auth
-               : c.wire().flow == Flow::to_server ? PropertyHome::disconnect_to_server
-                                                  : PropertyHome::disconnect_to_client);
+  c.properties(p.properties);
 }
 
 }  // namespace mqboard::mqtt

@@ -1,5 +1,6 @@
 #include "core/mqtt/out_queue.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace mqboard::mqtt {
@@ -48,6 +49,26 @@ void OutQueue::free_ring(const Entry& entry, std::size_t size) {
   ring_used_ -= size;
   tail_ = static_cast<std::size_t>(entry.data - ring_.data());
   if (ring_used_ == 0) head_ = tail_ = 0;
+}
+
+std::uint16_t OutQueue::take(std::size_t& bytes) {
+  while (count_ != 0) {
+    Entry& entry = entries_[first_];
+    const std::size_t taken = std::min(bytes, entry.size);
+    entry.data += taken;
+    entry.size -= taken;
+    bytes -= taken;
+    sent_ += taken;
+    if (entry.lender == 0) free_ring(entry, taken);
+    if (entry.size != 0) return 0;
+    const std::uint16_t lender = entry.lender;
+    first_ = next(first_);
+    --count_;
+    if (lender == 0) continue;
+    --lent_;
+    return lender;
+  }
+  return 0;
 }
 
 std::size_t OutQueue::gather(std::span<Bytes> list) const {

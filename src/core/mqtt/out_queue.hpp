@@ -2,7 +2,6 @@
 // them, in sending order.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -42,26 +41,9 @@ class OutQueue {
 
   [[nodiscard]] std::size_t gather(std::span<Bytes> list) const;
 
-  // Takes the first `bytes` off; calls finished(lender) for each lent payload that is out completely.
-  template<class Finished>
-  void take(std::size_t bytes, Finished&& finished) {
-    sent_ += bytes;
-    while (count_ != 0) {
-      Entry& entry = entries_[first_];
-      const std::size_t taken = std::min(bytes, entry.size);
-      entry.data += taken;
-      entry.size -= taken;
-      bytes -= taken;
-      if (entry.lender == 0) free_ring(entry, taken);
-      if (entry.size != 0) return;
-      const std::uint16_t lender = entry.lender;
-      first_ = next(first_);
-      --count_;
-      if (lender == 0) continue;
-      --lent_;
-      finished(lender);
-    }
-  }
+  // Takes up to `bytes` off the front, at most to the end of the first lent payload, and reduces `bytes` by
+  // that. Returns the lender if its payload is out completely now, else 0.
+  std::uint16_t take(std::size_t& bytes);
 
   // Forgets everything, positions included.
   void clear() { *this = OutQueue{ring_, entries_}; }

@@ -79,17 +79,20 @@ struct Publish {
 };
 
 // PUBACK, PUBREC, PUBREL and PUBCOMP differ in their type alone.
-template<PacketType kType>
 struct Acknowledgement {
-  static constexpr PacketType type = kType;
   std::uint16_t packet_id = 0;
   ReasonCode reason = ReasonCode::success;
   PropertyView properties{};
 };
-using Puback = Acknowledgement<PacketType::puback>;
-using Pubrec = Acknowledgement<PacketType::pubrec>;
-using Pubrel = Acknowledgement<PacketType::pubrel>;
-using Pubcomp = Acknowledgement<PacketType::pubcomp>;
+template<PacketType kType>
+struct AcknowledgementOf : Acknowledgement {
+  using Form = Acknowledgement;
+  static constexpr PacketType type = kType;
+};
+using Puback = AcknowledgementOf<PacketType::puback>;
+using Pubrec = AcknowledgementOf<PacketType::pubrec>;
+using Pubrel = AcknowledgementOf<PacketType::pubrel>;
+using Pubcomp = AcknowledgementOf<PacketType::pubcomp>;
 
 // The list of filters at the end of SUBSCRIBE and UNSUBSCRIBE: `items` before encoding, `encoded` after
 // decoding, when next() walks it.
@@ -117,15 +120,18 @@ struct Unsubscribe {
 };
 
 // SUBACK and UNSUBACK; the latter has no reason codes on 3.1.1.
-template<PacketType kType>
 struct FilterAcknowledgement {
-  static constexpr PacketType type = kType;
   std::uint16_t packet_id = 0;
   PropertyView properties{};
   Bytes reason_codes{};
 };
-using Suback = FilterAcknowledgement<PacketType::suback>;
-using Unsuback = FilterAcknowledgement<PacketType::unsuback>;
+template<PacketType kType>
+struct FilterAcknowledgementOf : FilterAcknowledgement {
+  using Form = FilterAcknowledgement;
+  static constexpr PacketType type = kType;
+};
+using Suback = FilterAcknowledgementOf<PacketType::suback>;
+using Unsuback = FilterAcknowledgementOf<PacketType::unsuback>;
 
 struct Pingreq {
   static constexpr PacketType type = PacketType::pingreq;
@@ -135,16 +141,17 @@ struct Pingresp {
   static constexpr PacketType type = PacketType::pingresp;
 };
 
-struct Disconnect {
-  static constexpr PacketType type = PacketType::disconnect;
+// DISCONNECT and AUTH.
+struct ReasonOnly {
   ReasonCode reason = ReasonCode::success;
   PropertyView properties{};
 };
-
-struct Auth {
-  static constexpr PacketType type = PacketType::auth;
-  ReasonCode reason = ReasonCode::success;
-  PropertyView properties{};
+template<PacketType kType>
+struct ReasonOnlyOf : ReasonOnly {
+  using Form = ReasonOnly;
+  static constexpr PacketType type = kType;
 };
+using Disconnect = ReasonOnlyOf<PacketType::disconnect>;
+using Auth = ReasonOnlyOf<PacketType::auth>;
 
 }  // namespace mqboard::mqtt

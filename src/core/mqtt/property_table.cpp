@@ -146,6 +146,32 @@ Violation check_value(const Row& row, const Property& property) {
 
 }  // namespace
 
+PropertyHome property_home(PacketType type, Flow flow) {
+  using enum PropertyHome;
+  const bool up = flow == Flow::to_server;
+  switch (type) {
+    case PacketType::connect:
+      return connect;
+    case PacketType::connack:
+      return connack;
+    case PacketType::publish:
+      return up ? publish_to_server : publish_to_client;
+    case PacketType::subscribe:
+      return subscribe;
+    case PacketType::unsubscribe:
+      return unsubscribe;
+    case PacketType::disconnect:
+      return up ? disconnect_to_server : disconnect_to_client;
+    case PacketType::auth:
+      return auth;
+    case PacketType::pingreq:
+    case PacketType::pingresp:
+      return PropertyHome{};
+    default:
+      return acknowledgement;
+  }
+}
+
 Violation check_properties(Bytes block, PropertyHome home) {
   std::uint64_t seen = 0;
   while (!block.empty()) {

@@ -6,6 +6,7 @@
 #include <mqboard/mqtt/properties.hpp>
 
 #include "core/base/bytes.hpp"
+#include "core/mqtt/packet.hpp"
 #include "core/mqtt/violation.hpp"
 
 namespace mqboard::mqtt {
@@ -25,6 +26,9 @@ enum class PropertyHome : std::uint16_t {
   disconnect_to_client = 1 << 9,
   auth = 1 << 10
 };
+
+// The home of the properties of a packet of this type; a packet without properties has none, 0.
+[[nodiscard]] PropertyHome property_home(PacketType type, Flow flow);
 
 // Checks a whole block, its length already taken off: identifiers known and allowed in `home`, single ones
 // not repeated, values well-formed and in range.

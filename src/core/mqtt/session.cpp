@@ -15,22 +15,37 @@ namespace mqboard::mqtt {
 using Outcome = Session::Outcome<void>;
 
 Session::Parts::Parts(const SessionLimits& session_limits, const SessionConfig& session_config,
-                      Carver& carver, Persistence* session_persistence)
+                      const SessionMemory& memory, Persistence* session_persistence)
     : limits(session_limits),
       config(session_config),
       persistence(session_persistence),
-      out(carver.take<std::uint8_t>(limits.out_bytes),
-          carver.take<OutQueue::Entry>(OutQueue::entries_for(limits.out_segments))),
-      store(carver.take<Block>(BlockStore::blocks_for(limits.store_bytes))),
-      slots(carver.take<Slot>(limits.outgoing_messages)),
-      framer(carver.take<std::uint8_t>(limits.inbound_bytes)),
-      inbound(carver.take<PendingAck>(limits.receive_window), carver.take<TakenId>(limits.inbound_qos2)),
-      aliases_in(carver.take<std::uint16_t>(limits.topic_aliases_in),
-                 carver.take<std::uint8_t>(std::size_t{limits.topic_aliases_in} * limits.topic_alias_bytes),
-                 limits.topic_alias_bytes),
-      aliases_out(carver.take<std::uint16_t>(limits.topic_aliases_out),
-                  carver.take<std::uint8_t>(std::size_t{limits.topic_aliases_out} * limits.topic_alias_bytes),
-                  limits.topic_alias_bytes) {}
+      out(memory.out_ring, memory.out_entries),
+      store(memory.blocks),
+      slots(memory.slots),
+      framer(memory.inbound),
+      inbound(memory.pending, memory.taken),
+      aliases_in(memory.alias_sizes_in, memory.alias_text_in, limits.topic_alias_bytes),
+      aliases_out(memory.alias_sizes_out, memory.alias_text_out, limits.topic_alias_bytes) {}
+
+SessionMemory::SessionMemory(const SessionLimits& limits, std::byte* base) {
+  // Arrays of bytes hold implicit-lifetime types; who gets one writes its elements before reading them.
+  const auto take = [&]<class Item>(std::span<Item>& array, std::size_t count) {
+    bytes = (bytes + alignof(Item) - 1) / alignof(Item) * alignof(Item);
+    if (base != nullptr) array = {reinterpret_cast<Item*>(base + bytes), count};
+    bytes += count * sizeof(Item);
+  };
+  take(slots, limits.outgoing_messages);
+  take(out_entries, OutQueue::entries_for(limits.out_segments));
+  take(blocks, BlockStore::blocks_for(limits.store_bytes));
+  take(pending, limits.receive_window);
+  take(taken, limits.inbound_qos2);
+  take(alias_sizes_in, limits.topic_aliases_in);
+  take(alias_sizes_out, limits.topic_aliases_out);
+  take(alias_text_in, std::size_t{limits.topic_aliases_in} * limits.topic_alias_bytes);
+  take(alias_text_out, std::size_t{limits.topic_aliases_out} * limits.topic_alias_bytes);
+  take(out_ring, limits.out_bytes);
+  take(inbound, limits.inbound_bytes);
+}
 
 namespace {
 
@@ -54,33 +69,16 @@ mqboard::Failure<Error> fail(Error error) {
 }  // namespace
 
 std::size_t Session::memory_bytes(const SessionLimits& limits) {
-  const SessionLimits safe = sane(limits);
-  Carver counter;
-  counter.take<Parts*>(0);
-  counter.take<std::max_align_t>((sizeof(Parts) + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
-  counter.take<std::uint8_t>(safe.out_bytes);
-  counter.take<OutQueue::Entry>(OutQueue::entries_for(safe.out_segments));
-  counter.take<Block>(BlockStore::blocks_for(safe.store_bytes));
-  counter.take<Slot>(safe.outgoing_messages);
-  counter.take<std::uint8_t>(safe.inbound_bytes);
-  counter.take<PendingAck>(safe.receive_window);
-  counter.take<TakenId>(safe.inbound_qos2);
-  counter.take<std::uint16_t>(safe.topic_aliases_in);
-  counter.take<std::uint8_t>(std::size_t{safe.topic_aliases_in} * safe.topic_alias_bytes);
-  counter.take<std::uint16_t>(safe.topic_aliases_out);
-  counter.take<std::uint8_t>(std::size_t{safe.topic_aliases_out} * safe.topic_alias_bytes);
-  return counter.used() +
-         64;  // the order of evaluation of constructor arguments may cost a few bytes of alignment
+  return sizeof(Parts) + SessionMemory{sane(limits), nullptr}.bytes;
 }
 
 Session::Session(const SessionLimits& limits, const SessionConfig& config, std::span<std::byte> memory,
                  Persistence* persistence) {
   assert(memory.size() >= memory_bytes(limits));
-  Carver carver{memory};
-  const auto home = carver.take<std::max_align_t>((sizeof(Parts) + sizeof(std::max_align_t) - 1) /
-                                                  sizeof(std::max_align_t));
-  parts_ =
-      std::construct_at(reinterpret_cast<Parts*>(home.data()), sane(limits), config, carver, persistence);
+  static_assert(alignof(Parts) >= alignof(Slot) && alignof(Parts) >= alignof(OutQueue::Entry));
+  const SessionLimits safe = sane(limits);
+  parts_ = std::construct_at(reinterpret_cast<Parts*>(memory.data()), safe, config,
+                             SessionMemory{safe, memory.data() + sizeof(Parts)}, persistence);
 }
 
 Session::~Session() { std::destroy_at(parts_); }

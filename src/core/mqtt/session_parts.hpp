@@ -18,32 +18,28 @@
 #include "core/mqtt/framer.hpp"
 #include "core/mqtt/inbound.hpp"
 #include "core/mqtt/out_queue.hpp"
+#include "core/mqtt/property_table.hpp"
 #include "core/mqtt/session.hpp"
 #include "core/mqtt/slots.hpp"
 #include "core/mqtt/topic_aliases.hpp"
 
 namespace mqboard::mqtt {
 
-// Hands out arrays of a block of memory; without a block it only counts.
-class Carver {
- public:
-  explicit Carver(std::span<std::byte> memory = {}) : memory_(memory) {}
+// The arrays a session works on, all in one block of memory.
+struct SessionMemory {
+  // Lays them out from `base` on; with null it only counts. `bytes` tells how much they take.
+  SessionMemory(const SessionLimits& limits, std::byte* base);
 
-  template<class Item>
-  std::span<Item> take(std::size_t count) {
-    used_ = (used_ + alignof(Item) - 1) / alignof(Item) * alignof(Item);
-    std::byte* at = memory_.empty() ? nullptr : memory_.data() + used_;
-    used_ += count * sizeof(Item);
-    if (at == nullptr) return {};
-    Item* first = reinterpret_cast<Item*>(at);
-    for (std::size_t i = 0; i < count; ++i) std::construct_at(first + i);
-    return {first, count};
-  }
-  [[nodiscard]] std::size_t used() const { return used_; }
-
- private:
-  std::span<std::byte> memory_;
-  std::size_t used_ = 0;
+  MutableBytes out_ring;
+  std::span<OutQueue::Entry> out_entries;
+  std::span<Block> blocks;
+  std::span<Slot> slots;
+  MutableBytes inbound;
+  std::span<PendingAck> pending;
+  std::span<TakenId> taken;
+  std::span<std::uint16_t> alias_sizes_in, alias_sizes_out;
+  MutableBytes alias_text_in, alias_text_out;
+  std::size_t bytes = 0;
 };
 
 struct Session::Parts {
@@ -55,7 +51,8 @@ struct Session::Parts {
     over         // event::Closed is due or delivered; only transport_lost() leads on
   };
 
-  Parts(const SessionLimits& limits, const SessionConfig& config, Carver& carver, Persistence* persistence);
+  Parts(const SessionLimits& limits, const SessionConfig& config, const SessionMemory& memory,
+        Persistence* persistence);
 
   // --- session.cpp
   Outcome<void> connect(const ConnectOptions& options, TimePoint now);
@@ -84,13 +81,12 @@ struct Session::Parts {
   bool on_pubrec(const Frame&, TimePoint, std::optional<Event>&);
   bool on_pubrel(const Frame&, TimePoint, std::optional<Event>&);
   bool on_pubcomp(const Frame&, TimePoint, std::optional<Event>&);
-  bool on_suback(const Frame&, TimePoint, std::optional<Event>&);
-  bool on_unsuback(const Frame&, TimePoint, std::optional<Event>&);
+  bool on_filters_answered(const Frame&, TimePoint, std::optional<Event>&);
   bool on_pingresp(const Frame&, TimePoint, std::optional<Event>&);
   bool on_disconnect(const Frame&, TimePoint, std::optional<Event>&);
   bool on_auth(const Frame&, TimePoint, std::optional<Event>&);
-  template<class Packet>
-  bool read(const Frame& frame, TimePoint now, Packet& packet);
+  template<class Form>
+  bool read(const Frame& frame, TimePoint now, Form& packet);
   Violation resolve_alias(Publish& packet);
   bool admit(const Publish& packet, TimePoint now, bool& deliver);
   void violated(Violation violation, TimePoint now);
@@ -100,8 +96,6 @@ struct Session::Parts {
   void settle_inbound_on_loss();
   std::optional<Event> complete(Slot& slot, ReasonCode reason, PropertyView properties);
   void begin_release(Slot& slot, TimePoint now);
-  template<class Packet>
-  bool is_answer_to_request(const Packet& packet, Slot::State expected, TimePoint now);
   void stage_owed_acks(TimePoint now);
 
   // --- session_publish.cpp
@@ -116,8 +110,8 @@ struct Session::Parts {
   Outcome<Token> subscribe(std::span<const Subscription> filters, PropertyView properties, TimePoint now);
   Outcome<Token> unsubscribe(std::span<const std::string_view> filters, PropertyView properties,
                              TimePoint now);
-  template<class Packet>
-  Outcome<Token> request(Packet packet, PropertyHome home, Slot::State state, TimePoint now);
+  Outcome<Token> request(std::uint16_t& packet_id, const Encodable& packet, std::size_t filters,
+                         TimePoint now);
   [[nodiscard]] std::optional<SessionError> refuse_filter(std::string_view filter) const;
   bool cancel(Token token);
   bool drop_oldest_qos0();
@@ -126,11 +120,11 @@ struct Session::Parts {
   bool stage_body(Slot& slot, TimePoint now);
   bool stage_record(Slot& slot, TimePoint now);
   bool stage_with_alias(Slot& slot, Publish packet, TimePoint now);
+  bool stage_packet(Slot& slot, const Publish& packet, bool lend, TimePoint now);
   void staged(Slot& slot, TimePoint now);
   void stage_releases(TimePoint now);
   bool stage_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, TimePoint now);
-  template<class Packet>
-  bool stage(const Packet& packet, TimePoint now, PayloadMode payload = PayloadMode::included);
+  bool stage(const Encodable& packet, TimePoint now);
   void appended(TimePoint now);
   [[nodiscard]] bool room_beside_control(std::size_t bytes) const;
   [[nodiscard]] std::uint16_t window() const;
@@ -227,16 +221,5 @@ struct Session::Parts {
   bool paused = false;   // by the application
   bool blocked = false;  // the receive window is full
 };
-
-template<class Packet>
-bool Session::Parts::stage(const Packet& packet, TimePoint now, PayloadMode payload) {
-  const std::size_t size = packet_size(body_size(packet, wire_out));
-  const MutableBytes room = out.reserve(size);
-  const std::size_t written = room.empty() ? 0 : encode(packet, wire_out, room, payload);
-  if (written == 0) return false;
-  out.commit(written);
-  appended(now);
-  return true;
-}
 
 }  // namespace mqboard::mqtt

@@ -167,32 +167,29 @@ std::optional<SessionError> Session::Parts::refuse_filter(std::string_view filte
   return supported ? std::nullopt : std::optional{SessionError::not_supported};
 }
 
-template<class Packet>
-Outcome<Token> Session::Parts::request(Packet packet, PropertyHome home, Slot::State state, TimePoint now) {
+// `packet_id` is that of `packet`, to be filled in.
+Outcome<Token> Session::Parts::request(std::uint16_t& packet_id, const Encodable& packet, std::size_t filters,
+                                       TimePoint now) {
   if (!may_send_operations()) return Refusal{SessionError::not_connected};
-  if (packet.filters.items.empty()) return Refusal{SessionError::arguments_invalid};
-  if (wire_out.v5() && check_properties(packet.properties.encoded(), home) != Violation::none) {
-    return Refusal{SessionError::properties_invalid};
-  }
-  packet.packet_id = 1;
+  if (filters == 0) return Refusal{SessionError::arguments_invalid};
   const std::size_t body = body_size(packet, wire_out);
   if (body > out.ring_size() - 8 || packet_size(body) > negotiated.maximum_packet_bytes) {
     return Refusal{SessionError::too_large};
   }
-  const SlotId id = slots.take();
-  if (id == 0) return Refusal{SessionError::no_room};
-  packet.packet_id = id;
-  Slot& slot = slots[id];
+  packet_id = slots.take();
+  if (packet_id == 0) return Refusal{SessionError::no_room};
+  Slot& slot = slots[packet_id];
   slot.begin = out.appended();
   if (!stage(packet, now)) {
-    slots.give_back(id);
+    slots.give_back(packet_id);
     return Refusal{SessionError::no_room};
   }
+  const bool subscribe = packet.first >> 4 == static_cast<int>(PacketType::subscribe);
+  slot.state = subscribe ? Slot::State::subscribing : Slot::State::unsubscribing;
   slot.end = out.appended();
-  slot.state = state;
   slot.staged = true;
-  slot.filters = static_cast<std::uint16_t>(packet.filters.items.size());
-  requests.append(slots, id);
+  slot.filters = static_cast<std::uint16_t>(filters);
+  requests.append(slots, packet_id);
   return slots.token_of(slot);
 }
 
@@ -204,10 +201,13 @@ Outcome<Token> Session::Parts::subscribe(std::span<const Subscription> filters, 
       return Refusal{SessionError::arguments_invalid};
     }
   }
+  if (wire_out.v5() && check_properties(properties.encoded(), PropertyHome::subscribe) != Violation::none) {
+    return Refusal{SessionError::properties_invalid};
+  }
   const bool identified = properties.number(PropertyId::subscription_identifier).has_value();
   if (identified && !negotiated.subscription_identifiers) return Refusal{SessionError::not_supported};
-  return request(Subscribe{.properties = properties, .filters = {filters, {}}}, PropertyHome::subscribe,
-                 Slot::State::subscribing, now);
+  Subscribe packet{.properties = properties, .filters = {filters, {}}};
+  return request(packet.packet_id, packet, filters.size(), now);
 }
 
 Outcome<Token> Session::Parts::unsubscribe(std::span<const std::string_view> filters, PropertyView properties,
@@ -215,8 +215,11 @@ Outcome<Token> Session::Parts::unsubscribe(std::span<const std::string_view> fil
   for (const std::string_view filter : filters) {
     if (!is_topic_filter(filter)) return Refusal{SessionError::topic_invalid};
   }
-  return request(Unsubscribe{.properties = properties, .filters = {filters, {}}}, PropertyHome::unsubscribe,
-                 Slot::State::unsubscribing, now);
+  if (wire_out.v5() && check_properties(properties.encoded(), PropertyHome::unsubscribe) != Violation::none) {
+    return Refusal{SessionError::properties_invalid};
+  }
+  Unsubscribe packet{.properties = properties, .filters = {filters, {}}};
+  return request(packet.packet_id, packet, filters.size(), now);
 }
 
 // --- Into the out queue
@@ -230,6 +233,17 @@ std::uint16_t Session::Parts::window() const {
 // publishes.
 bool Session::Parts::room_beside_control(std::size_t bytes) const {
   return out.ring_used() + bytes <= out.ring_size() - out.ring_size() / 8;
+}
+
+// Encodes a packet into the out queue. False: no room.
+bool Session::Parts::stage(const Encodable& packet, TimePoint now) {
+  const std::size_t body = body_size(packet, wire_out);
+  const MutableBytes room = out.reserve(packet_size(body));
+  const std::size_t written = room.empty() ? 0 : encode(packet, body, wire_out, room);
+  if (written == 0) return false;
+  out.commit(written);
+  appended(now);
+  return true;
 }
 
 void Session::Parts::appended(TimePoint now) {
@@ -267,10 +281,8 @@ void Session::Parts::stage_releases(TimePoint now) {
 bool Session::Parts::stage_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, TimePoint now) {
   const MutableBytes room = out.reserve(8);
   if (room.empty()) return false;
-  const std::size_t written = encode(Puback{packet_id, reason, {}}, wire_out, room);
-  room[0] = type == PacketType::pubrel ? first_byte(Pubrel{})
-                                       : static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4);
-  out.commit(written);
+  const Acknowledgement packet{packet_id, reason, {}};
+  out.commit(encode({type, packet}, wire_out, room));
   appended(now);
   return true;
 }
@@ -291,7 +303,8 @@ bool Session::Parts::stage_body(Slot& slot, TimePoint now) {
   if (room.empty()) return false;
   slot.begin = out.appended();
   room[0] =
-      first_byte(Publish{.dup = slot.attempted && has_qos(slot), .qos = slot.qos, .retain = slot.retain});
+      first_byte(PacketType::publish,
+                 Publish{.dup = slot.attempted && has_qos(slot), .qos = slot.qos, .retain = slot.retain});
   write_varint(static_cast<std::uint32_t>(body), room.data() + 1);
   store.copy(slot.chain, slot.chain_bytes, room.data() + header);
   out.commit(header + slot.chain_bytes);
@@ -310,22 +323,11 @@ bool Session::Parts::stage_record(Slot& slot, TimePoint now) {
   read_record(slot.record, packet, record_order, releasing);
   packet.packet_id = slots.id_of(slot);
   packet.dup = slot.attempted;
-  const std::size_t body = body_size(packet, wire_out);
-  const auto why = unacceptable(packet.qos, packet.retain, packet_size(body));
+  const std::size_t size = packet_size(body_size(packet, wire_out));
+  const auto why = unacceptable(packet.qos, packet.retain, size);
   if (why && phase == Phase::connected) return report_failure(slot, *why), true;
-  const bool lend = packet.payload.size() > kCopiedRecordBytes || packet_size(body) > out.ring_size() / 2;
-  const std::size_t copied = packet_size(body) - (lend ? packet.payload.size() : 0);
-  if (!room_beside_control(copied) || (lend && !out.can_lend())) return false;
-  const MutableBytes room = out.reserve(copied);
-  if (room.empty()) return false;
-  slot.begin = out.appended();
-  out.commit(encode(packet, wire_out, room, lend ? PayloadMode::elsewhere : PayloadMode::included));
-  if (lend) {
-    out.lend(packet.payload, slots.id_of(slot));
-    slot.lent_out = true;
-  }
-  staged(slot, now);
-  return true;
+  return stage_packet(slot, packet, packet.payload.size() > kCopiedRecordBytes || size > out.ring_size() / 2,
+                      now);
 }
 
 // Only a message that goes out at once gets an alias: the stored form is without, since it may have to be
@@ -333,15 +335,29 @@ bool Session::Parts::stage_record(Slot& slot, TimePoint now) {
 bool Session::Parts::stage_with_alias(Slot& slot, Publish packet, TimePoint now) {
   if (!may_send_operations() || (has_qos(slot) && window_used >= window()) || !slot.payload.empty())
     return false;
-  if (!room_beside_control(slot.chain_bytes + 8u)) return false;
   const std::string_view topic = packet.topic;
   std::uint8_t property[3];
   const TopicAliases::Choice alias = choose_alias(packet, property);
-  if (alias.alias == 0) return false;
-  slot.begin = out.appended();
-  if (packet_size(body_size(packet, wire_out)) > negotiated.maximum_packet_bytes || !stage(packet, now))
+  if (alias.alias == 0 || packet_size(body_size(packet, wire_out)) > negotiated.maximum_packet_bytes)
     return false;
+  if (!stage_packet(slot, packet, false, now)) return false;
   aliases_out.define_chosen(alias, topic);
+  return true;
+}
+
+// Encodes a message from a contiguous form of it, its payload lent or copied.
+bool Session::Parts::stage_packet(Slot& slot, const Publish& packet, bool lend, TimePoint now) {
+  const std::size_t body = body_size(packet, wire_out);
+  const std::size_t copied = packet_size(body) - (lend ? packet.payload.size() : 0);
+  if (!room_beside_control(copied) || (lend && !out.can_lend())) return false;
+  const MutableBytes room = out.reserve(copied);
+  if (room.empty()) return false;
+  slot.begin = out.appended();
+  out.commit(encode(packet, body, wire_out, room, lend ? PayloadMode::elsewhere : PayloadMode::included));
+  if (lend) {
+    out.lend(packet.payload, slots.id_of(slot));
+    slot.lent_out = true;
+  }
   staged(slot, now);
   return true;
 }

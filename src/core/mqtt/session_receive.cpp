@@ -24,9 +24,9 @@ const Session::Parts::PacketRow Session::Parts::kPacketRows[16] = {
     {Violation::none, Violation::none, &Parts::on_pubrel},
     {Violation::none, Violation::none, &Parts::on_pubcomp},
     {Violation::direction, Violation::direction, nullptr},  // SUBSCRIBE
-    {Violation::none, Violation::none, &Parts::on_suback},
+    {Violation::none, Violation::none, &Parts::on_filters_answered},
     {Violation::direction, Violation::direction, nullptr},  // UNSUBSCRIBE
-    {Violation::none, Violation::none, &Parts::on_unsuback},
+    {Violation::none, Violation::none, &Parts::on_filters_answered},
     {Violation::direction, Violation::direction, nullptr},  // PINGREQ
     {Violation::none, Violation::none, &Parts::on_pingresp},
     {Violation::disconnect_from_server, Violation::none, &Parts::on_disconnect},
@@ -94,9 +94,9 @@ void Session::Parts::violated(Violation violation, TimePoint now) {
   close({.cause = CloseCause::violation, .reason = info(violation).reason, .violation = violation}, now);
 }
 
-template<class Packet>
-bool Session::Parts::read(const Frame& frame, TimePoint now, Packet& packet) {
-  const Violation violation = decode(frame.first, frame.bytes, wire_in, packet);
+template<class Form>
+bool Session::Parts::read(const Frame& frame, TimePoint now, Form& packet) {
+  const Violation violation = decode(frame.type(), frame.first, frame.bytes, wire_in, packet);
   if (violation == Violation::none) return true;
   violated(violation, now);
   return false;
@@ -174,7 +174,7 @@ bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional
 }
 
 bool Session::Parts::on_disconnect(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Disconnect packet;
+  ReasonOnly packet;
   if (!read(frame, now, packet)) return true;
   phase = Phase::over;
   out_event = event::Closed{CloseCause::server, packet.reason, Violation::none, packet.properties};
@@ -182,7 +182,7 @@ bool Session::Parts::on_disconnect(const Frame& frame, TimePoint now, std::optio
 }
 
 bool Session::Parts::on_auth(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Auth packet;
+  ReasonOnly packet;
   if (!read(frame, now, packet)) return true;
   const auto method = packet.properties.text(PropertyId::authentication_method);
   const bool in_turn = authenticating && method && crc32(as_bytes(*method)) == method_crc &&
@@ -346,7 +346,7 @@ void Session::Parts::stage_owed_acks(TimePoint now) {
 }
 
 bool Session::Parts::on_pubrel(const Frame& frame, TimePoint now, std::optional<Event>&) {
-  Pubrel packet;
+  Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
   if (inbound.find_qos2(packet.packet_id) != nullptr) return violated(Violation::acknowledgement, now), true;
   const TakenId* taken = inbound.taken(packet.packet_id);
@@ -371,7 +371,7 @@ std::optional<Event> Session::Parts::complete(Slot& slot, ReasonCode reason, Pro
 }
 
 bool Session::Parts::on_puback(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Puback packet;
+  Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
   if (slot == nullptr || slot->state == Slot::State::reporting) return true;  // acknowledged before: ignored
@@ -384,7 +384,7 @@ bool Session::Parts::on_puback(const Frame& frame, TimePoint now, std::optional<
 }
 
 bool Session::Parts::on_pubrec(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Pubrec packet;
+  Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
   const bool failed = is_failure(packet.reason);
@@ -427,7 +427,7 @@ void Session::Parts::begin_release(Slot& slot, TimePoint now) {
 }
 
 bool Session::Parts::on_pubcomp(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Pubcomp packet;
+  Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
   if (slot == nullptr || slot->state == Slot::State::reporting) return true;
@@ -438,33 +438,26 @@ bool Session::Parts::on_pubcomp(const Frame& frame, TimePoint now, std::optional
   return true;
 }
 
-// Whether the packet answers an outstanding request; anything else is ignored or closes the connection.
-template<class Packet>
-bool Session::Parts::is_answer_to_request(const Packet& packet, Slot::State expected, TimePoint now) {
-  const Slot* slot = slots.find(packet.packet_id);
-  if (slot == nullptr || slot->state == Slot::State::reporting) return false;
-  if (slot->state != expected) return violated(Violation::acknowledgement, now), false;
-  const bool has_codes = Packet::type == PacketType::suback || wire_in.v5();
-  if (!has_codes || packet.reason_codes.size() == slot->filters) return true;
-  return violated(Violation::suback_count, now), false;
-}
-
-bool Session::Parts::on_suback(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Suback packet;
-  if (!read(frame, now, packet) || !is_answer_to_request(packet, Slot::State::subscribing, now)) return true;
-  Slot& slot = slots[packet.packet_id];
-  out_event = event::Subscribed{slots.token_of(slot), packet.reason_codes, packet.properties};
-  release_slot(slot);
-  return true;
-}
-
-bool Session::Parts::on_unsuback(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
-  Unsuback packet;
-  if (!read(frame, now, packet) || !is_answer_to_request(packet, Slot::State::unsubscribing, now))
-    return true;
-  Slot& slot = slots[packet.packet_id];
-  out_event = event::Unsubscribed{slots.token_of(slot), packet.reason_codes, packet.properties};
-  release_slot(slot);
+// SUBACK and UNSUBACK. One that answers no outstanding request is ignored.
+bool Session::Parts::on_filters_answered(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
+  FilterAcknowledgement packet;
+  if (!read(frame, now, packet)) return true;
+  Slot* slot = slots.find(packet.packet_id);
+  if (slot == nullptr || slot->state == Slot::State::reporting) return true;
+  const bool suback = frame.type() == PacketType::suback;
+  if (slot->state != (suback ? Slot::State::subscribing : Slot::State::unsubscribing)) {
+    return violated(Violation::acknowledgement, now), true;
+  }
+  const bool has_codes = suback || wire_in.v5();
+  if (has_codes && packet.reason_codes.size() != slot->filters)
+    return violated(Violation::suback_count, now), true;
+  const Token token = slots.token_of(*slot);
+  release_slot(*slot);
+  if (suback) {
+    out_event = event::Subscribed{token, packet.reason_codes, packet.properties};
+  } else {
+    out_event = event::Unsubscribed{token, packet.reason_codes, packet.properties};
+  }
   return true;
 }
 

@@ -8,15 +8,13 @@ namespace mqboard::mqtt {
 
 void Session::Parts::sent(std::size_t bytes, TimePoint now) {
   if (bytes != 0) last_sent = now;
-  out.take(bytes, [this](SlotId id) {
-    Slot& slot = slots[id];
+  while (const SlotId lender = out.take(bytes)) {
+    Slot& slot = slots[lender];
     slot.lent_out = false;
     if (slot.state == Slot::State::departing) report(slot);
-  });
+  }
   stall_since = out.empty() ? kNever : now;
-  publishes.mark_sent(slots, out.sent(), now);
-  releases.mark_sent(slots, out.sent(), now);
-  requests.mark_sent(slots, out.sent(), now);
+  for (SlotList* list : {&publishes, &releases, &requests}) list->mark_sent(slots, out.sent(), now);
   if (ping_outstanding && ping_sent_at == kNever && ping_end <= out.sent()) ping_sent_at = now;
   if (phase == Phase::closing && out.empty()) {
     phase = Phase::over;
