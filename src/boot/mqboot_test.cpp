@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <chrono>
@@ -20,8 +20,6 @@
 #include "port/linux/boot_client.hpp"
 #include "port/linux/flash.hpp"
 #include "port/linux/temporary_directory.hpp"
-
-extern char** environ;
 
 namespace mqboard::boot {
 namespace {
@@ -58,12 +56,14 @@ class MqbootTest : public testing::Test {
     std::vector<char*> pointers;
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, command_reader_.get(), kCommands);
-    posix_spawn_file_actions_adddup2(&actions, report_writer_.get(), kReports);
-    ASSERT_EQ(::posix_spawn(&pid_, MQB_MQBOOT, &actions, nullptr, pointers.data(), environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    pid_ = ::fork();
+    ASSERT_GE(pid_, 0);
+    if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // also when the test dies
+    ::dup2(command_reader_.get(), kCommands);
+    ::dup2(report_writer_.get(), kReports);
+    ::execv(MQB_MQBOOT, pointers.data());
+    ::_exit(127);
   }
 
   void start_factory(std::vector<std::string> more = {}) {
@@ -142,7 +142,8 @@ class MqbootTest : public testing::Test {
     const CrashStore store(**files);
     std::array<CrashStore::Entry, CrashStore::kMaxReports + 1> room;
     std::vector<std::string> texts;
-    for (const auto& entry : *store.list(room)) {
+    const auto entries = store.list(room);
+    for (const auto& entry : *entries) {
       std::vector<std::uint8_t> buffer(kMaxCrashReport);
       texts.emplace_back(as_text(*store.read(entry.id, buffer)));
     }

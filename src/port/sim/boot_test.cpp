@@ -313,7 +313,8 @@ class CrashStoreTest : public testing::Test {
   std::vector<boot::CrashId> ids() {
     std::array<boot::CrashStore::Entry, boot::CrashStore::kMaxReports + 1> room;
     std::vector<boot::CrashId> found;
-    for (const auto& entry : *store_.list(room)) found.push_back(entry.id);
+    const auto entries = store_.list(room);
+    for (const auto& entry : *entries) found.push_back(entry.id);
     return found;
   }
 
