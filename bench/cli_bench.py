@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Figures of the operator's tool and a board: whole processes through a mosquitto on loopback, medians.
 
-Prints one JSON line a figure. Where mosquitto_rr (the broker's own request/response tool) can ask the same question of
-the same board, it does so in the same run, alternating with ours.
+Prints one JSON line a figure.
 """
 import argparse
 import json
@@ -44,19 +43,15 @@ def wait_online(broker):
 
 
 def bench_eval(broker, environment, runs):
+    """Beside it, alternating: mosquitto_pub, which connects and awaits one PUBACK but no answer of a board."""
     ours, theirs = [], []
-    rr = shutil.which("mosquitto_rr")
-    for number in range(runs):
+    peer = shutil.which("mosquitto_pub")
+    for _ in range(runs):
         ours.append(timed_ms([BIN / "mqboard", "eval", "1+1"], environment))
-        if rr:
-            request, reply = f"{P}/mqb/cmd/eval/rr{number:06d}", f"{P}/mqb/reply/out/rr{number:06d}"
-            with tempfile.NamedTemporaryFile() as source:
-                source.write(b"\x80\x001+1")
-                source.flush()
-                theirs.append(timed_ms([rr, "-h", "127.0.0.1", "-p", broker.port, "-q", "1", "-t", request, "-e", reply,
-                                        "-f", source.name]))
-    peer = ("mosquitto_rr", statistics.median(theirs)) if theirs else ()
-    report("eval_process_ms", statistics.median(ours), "ms", *peer)
+        if peer:
+            theirs.append(timed_ms([peer, "-h", "127.0.0.1", "-p", broker.port, "-q", "1", "-t", "bench", "-m", "1+1"]))
+    beside = ("mosquitto_pub", statistics.median(theirs)) if theirs else ()
+    report("eval_process_ms", statistics.median(ours), "ms", *beside)
 
 
 def bench_transfers(directory, environment, runs):
