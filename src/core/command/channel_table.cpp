@@ -47,11 +47,14 @@ ChannelTable::Arrival ChannelTable::open(std::string_view session, const Frame& 
 std::optional<ChannelTable::Slot> ChannelTable::vacant(TimePoint now) const {
   std::optional<Slot> closed;
   std::optional<Slot> sent;
+  TimePoint earliest = kNever;
   for (std::size_t i = 0; i < kMaxChannels; ++i) {
     const auto& channel = served_[i].channel;
     if (!channel || channel->forgettable(now)) return static_cast<Slot>(i);
-    if (channel->closed() && (!closed || channel->deadline() < served_[*closed].channel->deadline()))
+    if (channel->closed() && channel->deadline() < earliest) {
       closed = static_cast<Slot>(i);
+      earliest = channel->deadline();
+    }
     if (channel->all_sent() && !sent) sent = static_cast<Slot>(i);
   }
   return closed ? closed : sent;

@@ -87,7 +87,7 @@ RequestAssembler::Admission RequestAssembler::open(const Message& message, Heade
     return admission;
   }
   Entry& entry = entries_[*slot];
-  if (entry.state == State::open || entry.state == State::complete) admission.displaced = *slot;
+  if (entry.state == State::open || entry.state == State::complete) admission.displaced = slot;
   entry.id = RequestId(message.topic.id);
   entry.command.clear();
   entry.command.append(message.topic.command);
@@ -148,18 +148,20 @@ std::optional<RequestAssembler::Stream> RequestAssembler::find(const RequestTopi
 }
 
 std::optional<RequestAssembler::Stream> RequestAssembler::vacant(TimePoint now) const {
-  std::optional<Stream> best;
   const auto rank = [&](const Entry& entry) {
     if (entry.state == State::free) return 0;
     if (entry.state == State::finished || entry.state == State::dead) return 1;
     return entry.state == State::open && now - entry.used >= kAbandonedAfter ? 2 : 3;
   };
+  std::optional<Stream> best;
+  int best_rank = 3;
+  TimePoint best_used = kNever;
   for (std::size_t i = 0; i < kMaxStreams; ++i) {
     const int mine = rank(entries_[i]);
-    if (mine == 3) continue;
-    const int theirs = best ? rank(entries_[*best]) : 3;
-    if (mine < theirs || (mine == theirs && entries_[i].used < entries_[*best].used))
-      best = static_cast<Stream>(i);
+    if (mine == 3 || mine > best_rank || (mine == best_rank && entries_[i].used >= best_used)) continue;
+    best = static_cast<Stream>(i);
+    best_rank = mine;
+    best_used = entries_[i].used;
   }
   return best;
 }

@@ -65,8 +65,8 @@ class Secrets {
 };
 
 struct BufferConfig {
-  std::size_t boot_bytes = 16 * 1024;
-  std::size_t loop_bytes = 8 * 1024;
+  std::size_t boot_bytes = 16'384;
+  std::size_t loop_bytes = 8'192;
   Level boot_level = Level::debug;
   Level loop_level = Level::debug;
 };

@@ -74,7 +74,7 @@ void Line::clean(std::string_view text) {
 void append_time(Line& line, Millis since_boot, const std::optional<WallClock>& clock) {
   const auto ms = static_cast<std::uint64_t>(std::max<Millis::rep>(since_boot.count(), 0));
   if (!clock) return line.number(ms, 1);
-  constexpr std::int64_t kDay = 24 * 3600 * 1000;
+  constexpr std::int64_t kDay = 86'400'000;  // ms
   const auto of_day = static_cast<std::uint64_t>(
       ((clock->boot_ms % kDay + kDay) % kDay + static_cast<std::int64_t>(ms)) % kDay);
   line.number(of_day / 3'600'000, 2);

@@ -73,6 +73,7 @@ class Link {
 
   void send(Rng& rng, const std::string& session, Bytes bytes, TimePoint now) {
     ++frames;
+    if (const auto frame = decode_frame(bytes)) data_bytes += frame->data.size();
     const int copies = chance(rng, loss) || now < down_until ? 0 : chance(rng, repeat) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
       TimePoint at = std::max(now + Millis(static_cast<Millis::rep>(delay_ms)), last_);
@@ -95,6 +96,7 @@ class Link {
   }
 
   std::uint64_t frames = 0;
+  std::uint64_t data_bytes = 0;
 
  private:
   std::map<Moment, Packet> packets_;
@@ -239,8 +241,8 @@ class Duplex final : public World {
     cancels_at_ = chance(rng, 0.1) ? later(3'000) : kNever;
     client_source_.reset({}, 1, 0);
     for (PatternSource& source : board_sources) source.reset({}, 2, 0);
-    client_.emplace(Channel::Identity{.number = 7, .local_epoch = 0xC0FFEE}, client_config, client_source_,
-                    now);
+    client_ = std::make_unique<Channel>(Channel::Identity{.number = 7, .local_epoch = 0xC0FFEE},
+                                        client_config, client_source_, now);
   }
 
   SimulationResult finish() {
@@ -344,7 +346,7 @@ class Duplex final : public World {
   }
 
   PatternSource client_source_;
-  std::optional<Channel> client_;
+  std::unique_ptr<Channel> client_;
   std::optional<ChannelTable::Slot> slot_;
   Status status_{StatusCode::ok, "all of it"};
   std::uint64_t client_total_ = 0, client_supplied_ = 0, at_client_ = 0, client_unconsumed_ = 0;
@@ -373,6 +375,13 @@ class Transfer final : public World {
     SimulationResult outcome = run();
     if (outcome.failure.empty() && stored_ != total_) outcome.failure = "incomplete";
     outcome.bytes_delivered = stored_;
+    const std::uint64_t carried = (puts_ ? to_board : to_client).data_bytes;
+    outcome.bytes_sent_again = carried - std::min(carried, total_);
+    // A restart costs what was under way, at most a window, and the few bytes of asking again.
+    const std::uint64_t window =
+        std::max<std::uint64_t>((puts_ ? board_config : client_config).window_bytes, 16'384);
+    if (calm_ && outcome.bytes_sent_again > (outcome.restarts + 1) * (window + 100))
+      outcome.failure = "a restart cost more than a window";
     return outcome;
   }
 
@@ -457,8 +466,8 @@ class Transfer final : public World {
     if (!puts_) append_u64(request, stored_);
     const std::size_t bytes = request.size();
     source_.reset(std::move(request), 3, 0);
-    client_.emplace(Channel::Identity{.number = ++number_, .local_epoch = epoch_}, client_config, source_,
-                    now);
+    client_ = std::make_unique<Channel>(Channel::Identity{.number = ++number_, .local_epoch = epoch_},
+                                        client_config, source_, now);
     client_->supply(bytes);
     if (!puts_) client_->end();
   }
@@ -519,7 +528,7 @@ class Transfer final : public World {
   std::uint32_t epoch_ = 0;
   std::uint32_t number_ = 0;
   PatternSource source_;
-  std::optional<Channel> client_;
+  std::unique_ptr<Channel> client_;
   Buffer heard_;
   std::array<Served, ChannelTable::kMaxChannels> served_;
   std::optional<ChannelTable::Slot> writer_;
