@@ -167,7 +167,6 @@ Outcome Session::Parts::connect(const ConnectOptions& options, TimePoint now) {
   const bool nothing_to_resend =
       releases.empty() && (publishes.empty() || !slots[publishes.head()].attempted);
   pipelining = options.pipeline && !authenticating && nothing_to_resend;
-  pump(now);
   return {};
 }
 
@@ -208,7 +207,9 @@ Outcome Session::Parts::disconnect(ReasonCode reason, PropertyView properties, T
   const std::optional<std::uint32_t> expiry = properties.number(PropertyId::session_expiry_interval);
   if (v5 && expiry.value_or(0) != 0 && negotiated.session_expiry_s == 0)
     return fail(SessionError::properties_invalid);
-  if (!stage(Disconnect{reason, properties}, now)) return fail(SessionError::no_room);
+  const Disconnect packet{{reason, properties}};
+  if (too_large(packet)) return fail(SessionError::too_large);
+  if (!stage(packet, now)) return fail(SessionError::no_room);
   if (v5 && expiry) negotiated.session_expiry_s = *expiry;
   phase = Phase::closing;
   return {};
@@ -219,13 +220,21 @@ Outcome Session::Parts::authenticate(ReasonCode reason, PropertyView properties,
   const bool answering = reason == ReasonCode::continue_authentication && answer_allowed;
   const bool starting = reason == ReasonCode::reauthenticate && phase == Phase::connected;
   if (!answering && !starting) return fail(SessionError::arguments_invalid);
+  const auto method = properties.text(PropertyId::authentication_method);
   if (check_properties(properties.encoded(), PropertyHome::auth) != Violation::none ||
-      !properties.text(PropertyId::authentication_method)) {
+      !is_our_method(method)) {
     return fail(SessionError::properties_invalid);
   }
-  if (!stage(Auth{reason, properties}, now)) return fail(SessionError::no_room);
+  const Auth packet{{reason, properties}};
+  if (too_large(packet)) return fail(SessionError::too_large);
+  if (!stage(packet, now)) return fail(SessionError::no_room);
   answer_allowed = false;
   return {};
+}
+
+bool Session::Parts::too_large(const Encodable& packet) const {
+  const std::size_t size = packet_size(body_size(packet, wire_out));
+  return size > out.ring_size() || size > negotiated.maximum_packet_bytes;
 }
 
 // The connection ends because of us: tell a 5.0 server why, and let the owner of the transport know.

@@ -16,7 +16,10 @@
 //
 // Order. Publishes reach the server in the order of publish(), whatever their QoS; none overtakes a queued or
 // resent one. Acknowledgements and pings go between them at the next packet boundary; SUBSCRIBE and
-// UNSUBSCRIBE overtake publishes that wait for the send window, and nothing else.
+// UNSUBSCRIBE overtake publishes that wait for the send window, and nothing else. Publishes that had to wait
+// for a connection are encoded with the first poll() after connect() (when pipelining) or after
+// event::Connected: what subscribe() is asked for in between goes first, so that answers find their
+// subscription.
 //
 // Reliability (section 4.4 of both versions). After a resumed session every unacknowledged PUBREL, then every
 // unacknowledged PUBLISH is sent again, in original order, with its packet identifier and DUP. On one

@@ -14,6 +14,7 @@
 //   - `order` ascends along `publishes` and along `releases`
 #pragma once
 
+#include "core/base/crc32.hpp"
 #include "core/mqtt/block_store.hpp"
 #include "core/mqtt/framer.hpp"
 #include "core/mqtt/inbound.hpp"
@@ -60,6 +61,10 @@ struct Session::Parts {
   Outcome<void> disconnect(ReasonCode reason, PropertyView properties, TimePoint now);
   Outcome<void> authenticate(ReasonCode reason, PropertyView properties, TimePoint now);
   void close(const event::Closed& closed, TimePoint now);
+  [[nodiscard]] bool too_large(const Encodable& packet) const;
+  [[nodiscard]] bool is_our_method(const std::optional<std::string_view>& method) const {
+    return authenticating && method && crc32(as_bytes(*method)) == method_crc;
+  }
   [[nodiscard]] bool in_use() const { return phase == Phase::connecting || phase == Phase::connected; }
   [[nodiscard]] bool may_send_operations() const {
     return phase == Phase::connected || (phase == Phase::connecting && pipelining);

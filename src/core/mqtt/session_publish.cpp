@@ -172,10 +172,7 @@ Outcome<Token> Session::Parts::request(std::uint16_t& packet_id, const Encodable
                                        TimePoint now) {
   if (!may_send_operations()) return Refusal{SessionError::not_connected};
   if (filters == 0) return Refusal{SessionError::arguments_invalid};
-  const std::size_t body = body_size(packet, wire_out);
-  if (body > out.ring_size() - 8 || packet_size(body) > negotiated.maximum_packet_bytes) {
-    return Refusal{SessionError::too_large};
-  }
+  if (too_large(packet)) return Refusal{SessionError::too_large};
   packet_id = slots.take();
   if (packet_id == 0) return Refusal{SessionError::no_room};
   Slot& slot = slots[packet_id];

@@ -1,7 +1,6 @@
 // What the server sends, and how the session reacts to it: one row and one handler per packet type.
 #include <utility>
 
-#include "core/base/crc32.hpp"
 #include "core/mqtt/decoder.hpp"
 #include "core/mqtt/session_parts.hpp"
 
@@ -41,12 +40,13 @@ std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
   }
   const bool was_blocked = blocked;
   blocked = false;
+  pump(now);
   std::optional<Event> event = pending_event();
   while (!event && in_use()) {
     const Frame frame = framer.peek(input);
     if (frame.kind == Frame::Kind::none || !handle(frame, now, event)) break;
     framer.consume(input);
-    pump(now);
+    if (!event || !std::holds_alternative<event::Connected>(*event)) pump(now);
     if (!event) event = pending_event();
   }
   if (was_blocked && !blocked) clock_floor = now;
@@ -156,7 +156,7 @@ bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional
     return true;
   }
   const auto method = packet.properties.text(PropertyId::authentication_method);
-  if (method && (!authenticating || crc32(as_bytes(*method)) != method_crc)) {
+  if (method && !is_our_method(method)) {
     return violated(Violation::authentication, now), true;
   }
   if (packet.session_present && clean_start) return violated(Violation::session_present, now), true;
@@ -185,8 +185,7 @@ bool Session::Parts::on_auth(const Frame& frame, TimePoint now, std::optional<Ev
   ReasonOnly packet;
   if (!read(frame, now, packet)) return true;
   const auto method = packet.properties.text(PropertyId::authentication_method);
-  const bool in_turn = authenticating && method && crc32(as_bytes(*method)) == method_crc &&
-                       packet.reason != ReasonCode::reauthenticate &&
+  const bool in_turn = is_our_method(method) && packet.reason != ReasonCode::reauthenticate &&
                        (phase == Phase::connected || packet.reason == ReasonCode::continue_authentication);
   if (!in_turn) return violated(Violation::authentication, now), true;
   answer_allowed = packet.reason == ReasonCode::continue_authentication;

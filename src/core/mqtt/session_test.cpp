@@ -484,6 +484,25 @@ TEST(Session, PersistenceFails_PublishIsRefused) {
   EXPECT_TRUE(talk.session->invariants_hold());
 }
 
+TEST(Session, PersistenceFailsWhileProcessing_Closes) {
+  MemoryPersistence store;
+  Conversation talk{{}, {}, &store};
+  talk.open(kResume);
+  talk.events();
+  talk.publish("a", "x", q1);
+  talk.sent_packets();
+  store.failing = true;
+  talk.say(Puback{1});
+  EXPECT_EQ(talk.events(),
+            (Lines{"published 1", "closed, persistence failed implementation specific error"}));
+  Conversation receiver{{}, {}, &store};
+  receiver.open(kResume);
+  receiver.say(Publish{.qos = q2, .topic = "t", .packet_id = 7});
+  EXPECT_EQ(receiver.events(), (Lines{"connected", "message t '' qos2",
+                                      "closed, persistence failed implementation specific error"}));
+  EXPECT_EQ(receiver.sent_packets(), Lines{});  // no PUBREC
+}
+
 TEST(Session, InvalidArguments_AreRefusedAndNothingHappens) {
   Conversation talk;
   talk.open();

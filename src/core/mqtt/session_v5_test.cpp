@@ -283,6 +283,24 @@ TEST(SessionV5, AuthOutOfTurnOrWithAnotherMethod_Closes) {
             (Lines{"closed, protocol violation by the server protocol error, authentication out of turn"}));
 }
 
+TEST(SessionV5, AuthTooLargeForTheServer_IsRefused) {
+  Conversation talk{kV5};
+  const Properties method = Properties{}.text(PropertyId::authentication_method, "m");
+  Properties granted = method;
+  granted.number(PropertyId::maximum_packet_size, 20);
+  talk.open({.client_id = "c", .properties = method}, false, granted);
+  talk.events();
+  Properties long_words = method;
+  long_words.text(PropertyId::reason_string, "a reason of some length");
+  Properties long_property = method;
+  long_property.user_property("name", "a value of some length");
+  for (const Properties& large : {long_words, long_property}) {
+    EXPECT_EQ(talk.session->authenticate(ReasonCode::reauthenticate, large, talk.now).error(),
+              SessionError::too_large);
+  }
+  EXPECT_TRUE(talk.session->authenticate(ReasonCode::reauthenticate, method, talk.now).has_value());
+}
+
 TEST(SessionV5, Disconnect_CarriesReasonAndProperties) {
   Conversation talk{kV5};
   talk.open(kResume);
