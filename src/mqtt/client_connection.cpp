@@ -111,6 +111,7 @@ asio::awaitable<void> Client::Impl::run(std::shared_ptr<Impl>) {
       failures = time_->now() - began < kStableAfter ? failures + 1 : 0;
       attempts = 0;
     } else if (goal_ == Goal::one_round) {
+      finish_waiting(reached.error());
       round_outcome_ = std::move(reached);
       goal_ = Goal::idle;
     } else {
@@ -262,10 +263,10 @@ asio::awaitable<void> Client::Impl::disconnect(std::shared_ptr<Impl>) {
   if (connected() && session_->disconnect(ReasonCode::success, {}, time_->now())) {
     request_turn();
     const Wake wake = co_await waiters_->wait(ended_list_, time_->now() + options_.response_time);
-    if (wake == Wake::notified) co_return finish_waiting();
+    if (wake == Wake::notified) co_return finish_waiting(Error(Errc::cancelled));
   }
   end_link(Error(Errc::cancelled));
-  finish_waiting();
+  finish_waiting(Error(Errc::cancelled));
   request_turn();
   if (running_) co_await waiters_->wait(ended_list_);
 }
@@ -276,7 +277,7 @@ void Client::Impl::shut_down() {
   handler_.reset();
   event_handler_.reset();
   end_link(Error(Errc::cancelled));
-  finish_waiting();
+  finish_waiting(Error(Errc::cancelled));
   for (WaitList* const list : {&attempt_list_, &link_changed_, &back_off_list_, &ended_list_}) {
     waiters_->wake_all(*list, Wake::cancelled);
   }
@@ -285,27 +286,26 @@ void Client::Impl::shut_down() {
   waiters_->resume_woken_later();
 }
 
-// Everything the application waits for ends as cancelled.
-void Client::Impl::finish_waiting() {
+// Everything the application waits for ends: operations with this error, waits for a chance to begin as
+// cancelled.
+void Client::Impl::finish_waiting(const Error& error) {
+  const auto fail = [&](Operation& operation) {
+    operation.failure = error;
+    waiters_->wake_all(operation.list);
+  };
   for (Slot& slot : slots_) {
-    if (slot.waiting != nullptr) cancel(*slot.waiting);
-    slot.waiting = nullptr;
+    if (Operation* const waiting = detach(slot)) fail(*waiting);
   }
   for (SubscriptionRequest& request : subscriptions_.entries()) {
-    if (request.waiting != nullptr) cancel(*request.waiting);
-    request.waiting = nullptr;
+    if (Operation* const waiting = std::exchange(request.waiting, nullptr)) fail(*waiting);
   }
-  for (Flush* const flush : flushes_) cancel(flush->operation);
+  for (Flush* const flush : flushes_) fail(flush->operation);
   flushes_.clear();
   for (WaitList* const list : {&connect_list_, &room_, &session_open_, &receive_list_}) {
-    waiters_->wake_all(*list, Wake::cancelled);
+    waiters_->wake_all(*list,
+                       list == &connect_list_ && error != Errc::cancelled ? Wake::notified : Wake::cancelled);
   }
   waiters_->resume_woken_later();
-}
-
-void Client::Impl::cancel(Operation& operation) {
-  operation.failure = Error(Errc::cancelled);
-  finish(operation);
 }
 
 void Client::Impl::report(const ConnectionEvent& event) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -113,6 +114,7 @@ void Client::Impl::on(const event::Connected& connected) {
     last_connected_.client_id = *assigned;
   }
   if (!connected.session_present) subscriptions_.on_session_absent();
+  send_wanted_subscriptions();  // ahead of the publishes that waited
   waiters_->wake_all(link_changed_);
   waiters_->wake_all(connect_list_);
   waiters_->wake_all(session_open_);
@@ -187,7 +189,7 @@ void Client::Impl::on(const event::Subscribed& subscribed) {
 }
 
 void Client::Impl::on(const event::Unsubscribed& unsubscribed) {
-  Operation* const waiting = std::exchange(slot(unsubscribed.token).waiting, nullptr);
+  Operation* const waiting = detach(slot(unsubscribed.token));
   if (waiting == nullptr) return;
   for (const std::uint8_t code : unsubscribed.reason_codes)
     waiting->codes.push_back(static_cast<ReasonCode>(code));
@@ -200,7 +202,7 @@ void Client::Impl::on(const event::Failed& failed) {
   if (failing.sequence != 0)
     return complete(failed.token, ReasonCode::unspecified_error, error_of(failed.why));
   // An UNSUBSCRIBE asks again on the next connection; a SUBSCRIBE is looked after by subscriptions_.
-  if (Operation* const waiting = std::exchange(failing.waiting, nullptr)) {
+  if (Operation* const waiting = detach(failing)) {
     waiting->retry = true;
     finish(*waiting);
   }
@@ -212,7 +214,7 @@ void Client::Impl::complete(Token token, ReasonCode reason, std::optional<Error>
   if (sequence != 0) --open_publishes_;
   lent_bytes_ -= std::exchange(done.lent_bytes, 0);
   done.lent.reset();
-  Operation* const waiting = std::exchange(done.waiting, nullptr);
+  Operation* const waiting = detach(done);
   if (waiting != nullptr) {
     waiting->reason = reason;
     waiting->failure = std::move(failure);
@@ -269,10 +271,24 @@ void Client::Impl::turn() {
     turn_wanted_ = false;
     if (const auto link = link_) link->pump_output();
     drain_events();
+    if (const auto link = link_) link->set_low_water(bytes_worth_waking_for(*link));
   }
   if (gone_) return;
   if (turn_wanted_ || waiters_->any_woken()) request_turn();
   rearm_alarm();
+}
+
+// While all that anybody waits for is room in the window, single acknowledgements are not worth waking up
+// for: sleep until a quarter of those under way have come, then refill the window in one write. Each message
+// on the wire is owed a packet of at least four bytes whatever its QoS, so that much will come.
+std::size_t Client::Impl::bytes_worth_waking_for(const Link& link) const {
+  constexpr std::size_t kAckBytes = 4;
+  const bool only_room = !room_.empty() && turns_given_ == 0 && awaited_ == 0 && flushes_.empty() &&
+                         subscriptions_.entries().empty() && receive_list_.empty() && !handler_;
+  if (!only_room || !connected() || !link.output_idle()) return 1;
+  const std::size_t granted = session_->negotiated().receive_maximum;
+  const std::size_t under_way = std::min<std::size_t>({open_publishes_, options_.send_window, granted});
+  return std::max<std::size_t>(under_way / 4, 1) * kAckBytes;
 }
 
 void Client::Impl::deliver_queued() {
@@ -296,6 +312,7 @@ void Client::Impl::rearm_alarm() {
 void Client::Impl::on_alarm() {
   if (gone_) return;
   armed_for_ = kNever;
+  if (const auto link = link_) link->read_now();  // an answer may lie below the low-water mark
   session_->tick(time_->now());
   turn();
 }

@@ -95,8 +95,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   Result<void> begin_session();
   void end_link(Error error);
   void launch(Goal goal);
-  void finish_waiting();
-  void cancel(Operation& operation);
+  void finish_waiting(const Error& error);
   void report(const ConnectionEvent& event);
 
   // --- client_operations.cpp
@@ -111,6 +110,8 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   void forget(Token token) { complete(token, ReasonCode::success, std::nullopt); }
   void send_wanted_subscriptions();
   [[nodiscard]] TimePoint deadline_after(std::chrono::milliseconds timeout) const;
+  void attach(Token token, Operation& operation);
+  Operation* detach(Slot& slot);
   Slot& slot(Token token) { return slots_[token.packet_id()]; }
 
   // --- client_events.cpp
@@ -139,6 +140,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   void request_turn();
   void drain_events();
   void rearm_alarm();
+  [[nodiscard]] std::size_t bytes_worth_waking_for(const Link& link) const;
   void on_alarm();
 
   asio::any_io_executor executor_;
@@ -188,6 +190,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   std::size_t turns_given_ = 0;     // publishers woken from room_ and not run yet
   std::uint64_t accepted_ = 0;      // publishes, ever
   std::size_t open_publishes_ = 0;  // of these, not done yet
+  std::size_t awaited_ = 0;         // slots somebody waits for
   std::size_t lent_bytes_ = 0;
   std::vector<Flush*> flushes_;
   std::optional<Error> unattended_;  // the first failure of a publish nobody waited for, for flush()

@@ -18,6 +18,17 @@ TimePoint Client::Impl::deadline_after(std::chrono::milliseconds timeout) const 
   return timeout.count() > 0 ? time_->now() + timeout : kNever;
 }
 
+void Client::Impl::attach(Token token, Operation& operation) {
+  slot(token).waiting = &operation;
+  ++awaited_;
+  request_turn();
+}
+
+Operation* Client::Impl::detach(Slot& slot) {
+  if (slot.waiting != nullptr) --awaited_;
+  return std::exchange(slot.waiting, nullptr);
+}
+
 // --- Publishing
 
 asio::awaitable<Result<ReasonCode>> Client::Impl::publish(std::shared_ptr<Impl>, std::string_view topic,
@@ -41,10 +52,10 @@ asio::awaitable<Result<ReasonCode>> Client::Impl::publish(std::shared_ptr<Impl>,
   if (!options.sync || accepted->completed()) co_return ReasonCode::success;
 
   Operation operation;
-  slot(*accepted).waiting = &operation;
+  attach(*accepted, operation);
   const Wake woken = co_await waiters_->wait(operation.list, deadline);
   if (woken != Wake::notified) {
-    slot(*accepted).waiting = nullptr;
+    detach(slot(*accepted));
     if (session_->cancel(*accepted)) forget(*accepted);
     co_return std::unexpected(interrupted(woken));
   }
@@ -164,6 +175,7 @@ asio::awaitable<Result<void>> Client::Impl::flush(std::shared_ptr<Impl>, std::ch
   flush.open = open_publishes_;
   if (flush.open != 0) {
     flushes_.push_back(&flush);
+    request_turn();
     const Wake woken = co_await waiters_->wait(flush.operation.list, deadline_after(timeout));
     std::erase(flushes_, &flush);
     if (woken != Wake::notified) co_return std::unexpected(interrupted(woken));
@@ -184,10 +196,6 @@ asio::awaitable<Result<std::vector<ReasonCode>>> Client::Impl::subscribe(
     }
   }
   if (subscriptions.empty()) co_return std::unexpected(Error(Errc::invalid_argument, "subscribe: no filter"));
-  if (options_.pipeline && !link_) {
-    const Wake woken = co_await waiters_->wait(session_open_, deadline_after(options.timeout));
-    if (woken != Wake::notified) co_return std::unexpected(interrupted(woken));
-  }
   const std::uint64_t id = subscriptions_.add(subscriptions, options.properties);
   send_wanted_subscriptions();
   if (!options.sync) co_return std::vector<ReasonCode>{};
@@ -247,10 +255,10 @@ asio::awaitable<Result<void>> Client::Impl::unsubscribe(std::shared_ptr<Impl>, s
     request_turn();
     if (!options.sync) co_return Result<void>{};
     Operation operation;
-    slot(*sent).waiting = &operation;
+    attach(*sent, operation);
     const Wake woken = co_await waiters_->wait(operation.list, deadline);
     if (woken != Wake::notified) {
-      slot(*sent).waiting = nullptr;
+      detach(slot(*sent));
       co_return std::unexpected(interrupted(woken));
     }
     if (operation.retry) continue;
@@ -268,6 +276,7 @@ asio::awaitable<Result<void>> Client::Impl::unsubscribe(std::shared_ptr<Impl>, s
 asio::awaitable<Result<MessageView>> Client::Impl::receive(std::shared_ptr<Impl>) {
   while (queue_.empty()) {
     if (gone_) co_return std::unexpected(Error(Errc::cancelled));
+    request_turn();
     const Wake woken = co_await waiters_->wait(receive_list_);
     if (woken != Wake::notified) co_return std::unexpected(interrupted(woken));
   }

@@ -150,6 +150,98 @@ TEST_F(ClientTest, ExecutorEndingFirstLeaksNothing) {
   own_io.reset();
 }
 
+TEST_F(ClientTest, RefusedConnectionFailsWhatWasSubmittedBeforeIt) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Options options = t.options();
+    options.pipeline = true;
+    Client client = t.make(options);
+    Task up(t.io, client.connect());
+    Task subscribed(t.io, client.subscribe("t"));
+    Task published(t.io, client.publish("t", "x", kQos1));
+    Peer peer = co_await t.broker.accept();
+    co_await peer.expect_connect();
+    co_await peer.send(connack(false, 5));
+    EXPECT_TRUE((co_await up.get()).error() == Errc::not_authorized);
+    EXPECT_TRUE((co_await subscribed.get()).error() == Errc::not_authorized);
+    EXPECT_TRUE((co_await published.get()).error() == Errc::not_authorized);
+  }(*this));
+}
+
+// --- The order of what was submitted before there was a connection
+
+TEST_F(ClientTest, SubscribeThenPublishBeforeTheLinkOpens_LeaveInThatOrder) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Options options = t.options();
+    options.pipeline = true;
+    Client client = t.make(options);
+    client.start();
+    Task subscribed(t.io, client.subscribe("reply", QoS::at_least_once));
+    client.try_publish("ask", "1", kStream).value();
+    Peer peer = co_await t.broker.accept();
+    co_await peer.expect_connect();
+    const std::string request = co_await peer.next_packet();
+    EXPECT_EQ(request[0], '\x82');
+    const std::string message = co_await peer.next_packet();
+    EXPECT_EQ(message[0], '\x32');
+    EXPECT_EQ(client.statistics().writes, 1U) << "one flight, before any CONNACK";
+  }(*this));
+}
+
+TEST_F(ClientTest, SubscribeBeforeAndPublishAfterTheLinkOpens_LeaveInThatOrder) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Options options = t.options();
+    options.pipeline = true;
+    Client client = t.make(options);
+    client.start();
+    const auto queued = co_await client.subscribe("reply", QoS::at_least_once, {.sync = false});
+    EXPECT_TRUE(queued);
+    Peer peer = co_await t.broker.accept();
+    client.try_publish("ask", "1", kStream).value();
+    co_await peer.expect_connect();
+    const std::string request = co_await peer.next_packet();
+    EXPECT_EQ(request[0], '\x82');
+    const std::string message = co_await peer.next_packet();
+    EXPECT_EQ(message[0], '\x32');
+  }(*this));
+}
+
+TEST_F(ClientTest, WithoutPipeliningNothingLeavesBeforeTheConnackAndThenInOrder) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Client client = t.make(t.options());
+    client.start();
+    Task subscribed(t.io, client.subscribe("reply", QoS::at_least_once));
+    client.try_publish("ask", "1", kStream).value();
+    Peer peer = co_await t.broker.accept();
+    co_await peer.expect_connect();
+    co_await t.pause();
+    EXPECT_EQ(peer.available(), 0U);
+    co_await peer.send(connack());
+    const std::string request = co_await peer.next_packet();
+    EXPECT_EQ(request[0], '\x82');
+    const std::string message = co_await peer.next_packet();
+    EXPECT_EQ(message[0], '\x32');
+  }(*this));
+}
+
+TEST_F(ClientTest, RenewedSubscriptionsGoBeforePublishesThatWaited) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    auto [client, peer] = co_await t.connected();
+    Task subscribed(t.io, client.subscribe("reply", QoS::at_least_once));
+    co_await peer.expect(subscribe(1, "reply", 1));
+    co_await peer.send(suback(1, 1));
+    co_await subscribed.get();
+    peer.close();
+    co_await t.pause();
+    client.try_publish("ask", "1", kStream).value();
+    t.time->advance(1s);
+    Peer again = co_await t.broker.welcome();
+    const std::string request = co_await again.next_packet();
+    EXPECT_EQ(request[0], '\x82');
+    const std::string message = co_await again.next_packet();
+    EXPECT_EQ(message[0], '\x32');
+  }(*this));
+}
+
 // --- Publishing
 
 TEST_F(ClientTest, Qos1CompletesWithItsPuback) {
@@ -204,6 +296,34 @@ TEST_F(ClientTest, StreamingWaitsOnlyForTheWindow) {
     co_await peer.send(puback(1));
     co_await peer.expect(publish("t", "3", {.qos = 1, .id = 4}));
     EXPECT_EQ(sent, 4);
+  }(*this));
+}
+
+TEST_F(ClientTest, StreamSleepsThroughFewAcknowledgementsButNotThroughADeadline) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Options options = t.options();
+    options.response_time = 4s;
+    auto [client, peer] = co_await t.connected(options);
+    const auto stream = [](Client& to) -> asio::awaitable<int> {
+      for (int i = 0; i < 200; ++i) co_await to.publish("t", "x", kStream);
+      co_return 200;
+    };
+    Task streaming(t.io, stream(client));
+    for (std::uint16_t id = 1; id <= 100; ++id) co_await peer.expect(publish("t", "x", {.qos = 1, .id = id}));
+    const auto before = client.statistics().bytes_received;
+    for (std::uint16_t id = 1; id <= 8; ++id) co_await peer.send(puback(id));
+    co_await t.pause();
+    EXPECT_EQ(client.statistics().bytes_received, before);
+    t.time->advance(2s);
+    co_await t.pause();
+    EXPECT_EQ(client.statistics().bytes_received, before + 8 * 4);
+    for (std::uint16_t id = 9; id <= 100; ++id) co_await peer.send(puback(id));
+    for (int i = 0; i < 100; ++i) {
+      std::string packet = co_await peer.next_packet();
+      if (packet == pingreq()) packet = co_await peer.next_packet();
+      EXPECT_EQ(packet[0], '\x32');
+    }
+    EXPECT_TRUE(streaming.done());
   }(*this));
 }
 

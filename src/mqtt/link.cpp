@@ -50,6 +50,10 @@ void Link::fill() {
   wait_for(Ready::read);
 }
 
+void Link::read_now() {
+  if (is_open() && !stalled()) fill();
+}
+
 void Link::pump_input() {
   const bool was_stalled = stalled();
   hand_over();
@@ -88,6 +92,12 @@ void Link::pump_output() {
     if (result.blocked) return wait_for(Ready::write);
     if (count == 0) return;
   }
+}
+
+void Link::set_low_water(std::size_t bytes) {
+  if (!is_open() || bytes == low_water_) return;
+  low_water_ = bytes;
+  transport_->set_low_water(bytes);
 }
 
 // A peer that refuses us says why and closes; if we were still writing then, its last words are waiting to be

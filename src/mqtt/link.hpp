@@ -48,6 +48,13 @@ class Link final : public ReadyHandler, public std::enable_shared_from_this<Link
   // Writes what the session has, as far as the transport takes it.
   void pump_output();
 
+  // Takes in what has arrived without being told of it.
+  void read_now();
+  // How many bytes of input are worth waking up for; at least 1.
+  void set_low_water(std::size_t bytes);
+  // Whether all output so far has left.
+  [[nodiscard]] bool output_idle() const { return !write_waiting_; }
+
   // Says goodbye and closes. No callback follows.
   void close();
 
@@ -75,6 +82,7 @@ class Link final : public ReadyHandler, public std::enable_shared_from_this<Link
   Statistics& statistics_;
   std::vector<std::uint8_t> buffer_;
   Bytes input_;  // the unprocessed part of buffer_
+  std::size_t low_water_ = 1;
   bool paused_ = false;
   bool read_waiting_ = false;
   bool write_waiting_ = false;

@@ -55,6 +55,11 @@ class SocketTransport final : public Transport {
                        });
   }
 
+  void set_low_water(std::size_t bytes) override {
+    boost::system::error_code ignored;
+    socket_.set_option(StreamSocket::receive_low_watermark(static_cast<int>(bytes)), ignored);
+  }
+
   // Unread input would turn the coming close into a reset, and that could overtake our last words.
   void shutdown() override {
     boost::system::error_code ignored;

@@ -70,6 +70,7 @@ class Subscriptions {
   Operation* settle(Token token, Bytes reason_codes);
 
   std::list<SubscriptionRequest>& entries() { return entries_; }
+  [[nodiscard]] const std::list<SubscriptionRequest>& entries() const { return entries_; }
 
  private:
   std::list<SubscriptionRequest> entries_;

@@ -73,6 +73,8 @@ class TlsTransport final : public Transport {
     below_->async_wait(below, std::move(handler));
   }
 
+  void set_low_water(std::size_t bytes) override { below_->set_low_water(bytes); }
+
   void shutdown() override {
     ERR_clear_error();
     if (SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());

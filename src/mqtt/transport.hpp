@@ -54,6 +54,10 @@ class Transport {
   // direction at a time. The handler is kept alive until then.
   virtual void async_wait(Ready direction, std::shared_ptr<ReadyHandler> handler) = 0;
 
+  // Readiness to read need not be reported for fewer bytes than this: whoever reads would not act on less. A
+  // hint.
+  virtual void set_low_water(std::size_t bytes) = 0;
+
   // Says goodbye where the protocol has a word for it (TLS close_notify, WebSocket close), without waiting.
   virtual void shutdown() = 0;
 
