@@ -134,6 +134,9 @@ class Board {
 // Evaluates over v1, which every board understands, so that the request leaves with the very first packets.
 // The result's repr or the output goes to `output`; an exception is a Failure as for exec.
 asio::awaitable<Result<>> v1_eval(Session& session, std::string source, Sink output);
+// The same, giving up after `limit` whatever the session's idle time is.
+asio::awaitable<Result<>> v1_eval_within(Session& session, std::string source, Sink output,
+                                         std::chrono::milliseconds limit);
 // The same for interrupt.
 asio::awaitable<Result<>> v1_interrupt(Session& session);
 

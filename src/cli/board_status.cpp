@@ -50,7 +50,12 @@ BoardStatus parse_status(std::string_view json) {
     status.online = true;  // something is there, and it is not saying that the board is gone
     return status;
   }
+  status.valid = true;
   status.online = flag(root, "online", true);
+  if (const auto firmware = root.find("firmware"); firmware != root.end() && firmware->is_object()) {
+    if (const auto version = firmware->find("version"); version != firmware->end())
+      status.version = as_text(*version);
+  }
   if (const auto protocols = root.find("protocols"); protocols != root.end() && protocols->is_array()) {
     for (const Json& protocol : *protocols) status.v2 = status.v2 || protocol == 2;
     status.acknowledges_put = true;

@@ -10,6 +10,7 @@ namespace mqboard::cli {
 
 struct BoardStatus {
   bool present = false;  // a status was received
+  bool valid = false;    // and it is a JSON object
   bool online = false;
   bool v2 = false;                   // speaks the channel protocol
   bool acknowledges_put = false;     // answers v1 puts with "SEQ <n>"
@@ -18,6 +19,7 @@ struct BoardStatus {
   std::uint32_t channel_frame = 0;   // and the largest frame; 0: not said
   std::string since;                 // when it went online or offline, as written; empty: not said
   std::string reason;                // why it is offline, e.g. "deep_sleep"; empty: not said
+  std::string version;               // of the firmware; empty: not said
   std::string text;                  // the JSON
 };
 

@@ -1,7 +1,7 @@
 // The command line of mqboard: what it says, or why it says nothing that can be done.
 //
-// Options, help and the verbs' descriptions are declared once, in command_line.cpp; --help, the man page and
-// shell completions are generated from that declaration. CLI11 is known to that file alone.
+// The verbs are declared in verb_table.cpp, the settings in settings.cpp. CLI11 is known to command_line.cpp
+// alone.
 #pragma once
 
 #include <expected>
@@ -16,7 +16,7 @@ namespace mqboard::cli {
 struct Invocation {
   Layer options;      // the global options given
   std::string board;  // -b: the profile to use; empty: not given
-  Command command;
+  std::variant<Command, LocalCommand> command;
 };
 
 // The command line is dealt with: --help and --version (status 0, text for stdout), or a mistake in it

@@ -1,6 +1,10 @@
 #include "cli/command_line.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
+
+#include "cli/command_docs.hpp"
 
 namespace mqboard::cli {
 namespace {
@@ -14,11 +18,10 @@ template<class Verb>
 Verb verb(std::vector<const char*> arguments, const char* name = "mqboard") {
   auto parsed = parse(std::move(arguments), name);
   EXPECT_TRUE(parsed) << parsed.error().text;
-  if (!parsed || !std::holds_alternative<Verb>(parsed->command)) {
-    ADD_FAILURE() << "another verb";
-    return {};
-  }
-  return std::get<Verb>(parsed->command);
+  const auto* const command = parsed ? std::get_if<Command>(&parsed->command) : nullptr;
+  const auto* const found = command != nullptr ? std::get_if<Verb>(command) : nullptr;
+  EXPECT_NE(found, nullptr) << "another verb";
+  return found != nullptr ? *found : Verb{};
 }
 
 TEST(CommandLine, Options_MayStandBeforeAndAfterTheVerb) {
@@ -27,7 +30,7 @@ TEST(CommandLine, Options_MayStandBeforeAndAfterTheVerb) {
   EXPECT_EQ(parsed->options.get(Key::server), "one");
   EXPECT_EQ(parsed->options.get(Key::prefix), "a/b");
   EXPECT_EQ(parsed->options.get(Key::timeout), "3");
-  const auto& ls = std::get<Ls>(parsed->command);
+  const auto& ls = std::get<Ls>(std::get<Command>(parsed->command));
   EXPECT_TRUE(ls.recursive);
   EXPECT_EQ(ls.paths, std::vector<std::string>{"/lib"});
 }
@@ -65,7 +68,7 @@ TEST(CommandLine, ShortOptionsOfAVerb_WinOverGlobalOnes) {
   const auto parsed = parse({"-p", "1884", "mkdir", "-p", "/a"});
   ASSERT_TRUE(parsed) << parsed.error().text;
   EXPECT_EQ(parsed->options.get(Key::port), "1884");
-  EXPECT_TRUE(std::get<Mkdir>(parsed->command).parents);
+  EXPECT_TRUE(std::get<Mkdir>(std::get<Command>(parsed->command)).parents);
 }
 
 TEST(CommandLine, Eval_TakesAnySourceAfterADoubleDash) {
@@ -116,6 +119,36 @@ TEST(CommandLine, Help_IsForStandardOutputAndNamesWhatItShould) {
   EXPECT_EQ(verb_help.error().status, 0);
   EXPECT_NE(verb_help.error().text.find("--recursive"), std::string::npos);
   EXPECT_NE(verb_help.error().text.find("mqboard ls -r -l --sha /lib"), std::string::npos);
+}
+
+TEST(CommandLine, NestedVerbs_AreParsedAndNamedInErrors) {
+  const auto install = verb<OtaInstall>({"ota", "install", "--wait", "image.bin"});
+  EXPECT_EQ(install.image, "image.bin");
+  EXPECT_TRUE(install.wait);
+  const auto wrong = parse({"crash", "get"});
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().text.find("mqboard crash get --help"), std::string::npos) << wrong.error().text;
+  EXPECT_FALSE(parse({"ota"}));
+}
+
+TEST(CommandLine, LocalVerbs_KeepTheOptionsForTheProfile) {
+  const auto parsed = parse({"board", "add", "kitchen", "--prefix", "esp32/kitchen"});
+  ASSERT_TRUE(parsed) << parsed.error().text;
+  EXPECT_EQ(std::get<BoardAdd>(std::get<LocalCommand>(parsed->command)).name, "kitchen");
+  EXPECT_EQ(parsed->options.get(Key::prefix), "esp32/kitchen");
+}
+
+TEST(CommandDocs, EveryVerbHasHelpAManualEntryAndCompletion) {
+  const std::string manual = manual_page();
+  const std::string bash = completion_script("bash").value();
+  for (const VerbInfo& info : verb_table()) {
+    const std::string help = help_of(info);
+    EXPECT_NE(help.find(info.summary), std::string::npos) << info.name;
+    EXPECT_NE(help.find("Usage: mqboard " + std::string(info.name)), std::string::npos);
+    EXPECT_NE(bash.find("'" + std::string(info.name) + "')"), std::string::npos) << info.name;
+  }
+  EXPECT_NE(manual.find(".SS mqboard ls"), std::string::npos);
+  EXPECT_FALSE(completion_script("csh"));
 }
 
 TEST(CommandLine, Version) {

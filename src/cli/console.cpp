@@ -108,6 +108,7 @@ void Console::error(const Failure& failure) {
   if (failure.message.empty() && failure.detail.empty()) return;  // it has been said
   if (json_) {
     std::vector<json::Field> fields{{"error", failure.message}, {"status", static_cast<int>(failure.status)}};
+    if (!failure.code.empty()) fields.emplace_back("code", failure.code);
     if (!failure.detail.empty()) fields.emplace_back("detail", failure.detail);
     return talk(json::object(fields).text);
   }

@@ -35,8 +35,10 @@ Result<> Download::write(Bytes data) {
   return target_.write(data);
 }
 
-void Download::keep() {
-  if (target_.size() >= kWorthKeeping) target_.keep();
+void Download::keep_if_resumable(const Failure& failure) {
+  const bool lost = failure.status == ExitStatus::no_answer || failure.status == ExitStatus::broker ||
+                    failure.status == ExitStatus::interrupted;
+  if (lost && target_.size() >= kWorthKeeping) target_.keep();
 }
 
 }  // namespace mqboard::cli

@@ -23,8 +23,8 @@ class Download final : public ContentSink {
 
   // The content is complete: it appears under its name.
   [[nodiscard]] Result<> commit() { return target_.commit(); }
-  // Cut short: keep what is there, if that is worth it.
-  void keep();
+  // The transfer ended with this failure: keep what is there if a later one can go on from it.
+  void keep_if_resumable(const Failure& failure);
 
  private:
   explicit Download(LocalTarget target);

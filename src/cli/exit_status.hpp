@@ -22,6 +22,7 @@ enum class ExitStatus : int {
 struct Failure {
   ExitStatus status = ExitStatus::board_error;
   std::string message;
+  std::string code = {};  // what kind of error the board reported, e.g. "not_found" (docs/WIRE.md); or empty
   std::string detail = {};  // a traceback or the like: several lines, shown when it is the point or with -v
 
   friend bool operator==(const Failure&, const Failure&) = default;
@@ -30,8 +31,8 @@ struct Failure {
 template<class Value = void>
 using Result = std::expected<Value, Failure>;
 
-inline std::unexpected<Failure> fail(ExitStatus status, std::string message, std::string detail = {}) {
-  return std::unexpected(Failure{status, std::move(message), std::move(detail)});
+inline std::unexpected<Failure> fail(ExitStatus status, std::string message) {
+  return std::unexpected(Failure{status, std::move(message)});
 }
 
 }  // namespace mqboard::cli

@@ -36,10 +36,20 @@ Result<Settings> settle(const Invocation& invocation) {
   return resolve(layers);
 }
 
-bool needs_board(const Command& command) { return !std::holds_alternative<View>(command); }
+// Whether the verb is of one board, and whether that must be online.
+struct Demands {
+  bool board = true;
+  bool online = true;
+};
+
+Demands demands(const Command& command) {
+  if (std::holds_alternative<View>(command)) return {.board = false, .online = false};
+  if (std::holds_alternative<Discover>(command)) return {.board = false, .online = false};
+  return {};
+}
 
 Done run(Command command, Context context) {
-  if (std::holds_alternative<View>(command)) context.session.allow_offline();
+  if (!demands(command).online) context.session.allow_offline();
   context.session.begin();
   auto done = co_await std::visit([&](auto& verb) { return perform(std::move(verb), context); }, command);
   co_await context.session.end();
@@ -71,12 +81,31 @@ Result<> run_until_done(Command command, const Settings& settings, Console& cons
   return *outcome;
 }
 
+// Verbs without a connection take no more than the form of their output from the settings.
+void configure_output(Console& console, const Invocation& invocation) {
+  const Layer layers[] = {invocation.options, environment_layer(std::getenv)};
+  Layer output;
+  for (const Key key : {Key::output, Key::verbose, Key::quiet, Key::color}) {
+    for (const Layer& layer : layers) {
+      if (!output.get(key) && layer.get(key)) output.set(key, *layer.get(key));
+    }
+  }
+  if (const auto settings = resolve({&output, 1})) console.configure(*settings);
+}
+
 int finish(Console& console, const Result<>& result) {
   auto written = console.finish();
   const Result<>& worst = result ? written : result;
   if (worst) return 0;
   console.error(worst.error());
   return static_cast<int>(worst.error().status);
+}
+
+Result<> perform_remotely(Command command, const Settings& settings, Console& console) {
+  if (demands(command).board && settings.prefix.empty()) {
+    return fail(ExitStatus::usage, "no board named: give --prefix, MQBOARD_PREFIX, or -b with a saved board");
+  }
+  return run_until_done(std::move(command), settings, console);
 }
 
 int mqboard(std::span<const char* const> arguments) {
@@ -87,14 +116,16 @@ int mqboard(std::span<const char* const> arguments) {
     return end.status;
   }
   Console console;
-  auto settings = settle(*invocation);
+  if (auto* const local = std::get_if<LocalCommand>(&invocation->command)) {
+    configure_output(console, *invocation);
+    const LocalContext context{invocation->options, console};
+    return finish(console, std::visit([&](auto& verb) { return perform(std::move(verb), context); }, *local));
+  }
+  const auto settings = settle(*invocation);
   if (!settings) return finish(console, std::unexpected(settings.error()));
   console.configure(*settings);
-  if (needs_board(invocation->command) && settings->prefix.empty()) {
-    return finish(console, fail(ExitStatus::usage,
-                                "no board named: give --prefix, MQBOARD_PREFIX, or -b with a profile"));
-  }
-  return finish(console, run_until_done(std::move(invocation->command), *settings, console));
+  return finish(console,
+                perform_remotely(std::get<Command>(std::move(invocation->command)), *settings, console));
 }
 
 }  // namespace

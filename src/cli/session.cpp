@@ -147,7 +147,10 @@ Failure Session::offline_failure() const {
 asio::awaitable<Result<>> Session::status_known() {
   const auto settled = [this] { return status_.present || subscribed_at_.has_value(); };
   if (auto ok = co_await until(settled); !ok) co_return ok;
-  co_return co_await wait([this] { return status_.present; }, Limit::status_grace);
+  const auto end = subscribed_at_.value_or(Clock::now()) + kStatusGrace;
+  const auto waited = co_await wait([this] { return status_.present; }, [end] { return end; });
+  if (!waited) co_return std::unexpected(waited.error());
+  co_return Result<>{};
 }
 
 asio::awaitable<Result<Protocol>> Session::protocol() {
@@ -179,40 +182,36 @@ asio::awaitable<Result<>> Session::publish(std::string_view topic, Bytes payload
 }
 
 asio::awaitable<Result<>> Session::until(std::function<bool()> done) {
-  return wait(std::move(done), Limit::idle);
+  const auto reached = co_await wait(std::move(done), [this] { return last_progress_ + settings_.timeout; });
+  if (!reached) co_return std::unexpected(reached.error());
+  if (!*reached) co_return std::unexpected(timeout_failure());
+  co_return Result<>{};
 }
 
 asio::awaitable<Result<>> Session::until_unlimited(std::function<bool()> done) {
-  return wait(std::move(done), Limit::none);
+  const auto reached = co_await wait(std::move(done), [] { return Clock::time_point::max(); });
+  if (!reached) co_return std::unexpected(reached.error());
+  co_return Result<>{};
 }
 
-asio::steady_timer::time_point Session::deadline(Limit limit) const {
-  switch (limit) {
-    case Limit::idle:
-      return last_progress_ + settings_.timeout;
-    case Limit::status_grace:
-      return subscribed_at_.value_or(Clock::now()) + kStatusGrace;
-    case Limit::none:
-      break;
-  }
-  return asio::steady_timer::time_point::max();
+asio::awaitable<Result<bool>> Session::until_within(std::function<bool()> done,
+                                                    std::chrono::milliseconds limit) {
+  const auto end = Clock::now() + limit;
+  return wait(std::move(done), [end] { return end; });
 }
 
-asio::awaitable<Result<>> Session::wait(std::function<bool()> done, Limit limit) {
+asio::awaitable<Result<bool>> Session::wait(std::function<bool()> done, Deadline deadline) {
   asio::steady_timer timer(executor_);
   waiting_.push_back(&timer);
-  Result<> result;
+  Result<bool> result = false;
   while (true) {
     if (failure_) {
       result = std::unexpected(*failure_);
       break;
     }
-    if (done()) break;
-    const auto end = deadline(limit);
-    if (Clock::now() >= end) {
-      if (limit == Limit::idle) result = std::unexpected(timeout_failure());
-      break;
-    }
+    result = done();
+    const auto end = deadline();
+    if (*result || Clock::now() >= end) break;
     timer.expires_at(end);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
@@ -227,7 +226,7 @@ void Session::notify() {
 }
 
 void Session::interrupt() {
-  if (const auto handler = std::exchange(interrupt_handler_, {})) return handler();
+  if (const auto handler = interrupt_handler_) return handler();
   fail({ExitStatus::interrupted, "interrupted"});
 }
 

@@ -88,6 +88,11 @@ class Session {
   // The same without a limit in time: for watching.
   asio::awaitable<Result<>> until_unlimited(std::function<bool()> done);
 
+  // Waits until done() holds or `limit` is over; says which.
+  asio::awaitable<Result<bool>> until_within(std::function<bool()> done, std::chrono::milliseconds limit);
+  // The broker has confirmed a subscription.
+  [[nodiscard]] bool subscribed() const { return subscribed_at_.has_value(); }
+
   // Something moved: the idle time starts anew.
   void progress();
   void notify();
@@ -112,9 +117,8 @@ class Session {
   static mqtt::Options client_options(const Settings& settings);
   asio::awaitable<void> connect();
   asio::awaitable<void> subscribe(std::string filter, mqtt::QoS qos);
-  enum class Limit : std::uint8_t { none, idle, status_grace };
-  asio::awaitable<Result<>> wait(std::function<bool()> done, Limit limit);
-  [[nodiscard]] std::chrono::steady_clock::time_point deadline(Limit limit) const;
+  using Deadline = std::function<asio::steady_timer::time_point()>;  // asked anew after every wake-up
+  asio::awaitable<Result<bool>> wait(std::function<bool()> done, Deadline deadline);
   void received(const mqtt::MessageView& message);
   void happened(const mqtt::ConnectionEvent& event);
   void status_received(const mqtt::MessageView& message);

@@ -7,8 +7,8 @@
 #include <fmt/core.h>
 
 #include "cli/board.hpp"
+#include "cli/sha256_hex.hpp"
 #include "cli/v1_request.hpp"
-#include "port/crypto/sha256.hpp"
 
 namespace mqboard::cli {
 
@@ -137,8 +137,8 @@ class V1Board final : public Board {
     const std::string temporary = path + ".part";
     if (auto ok = co_await transfer("put", temporary, path, content, pacing, std::move(moved)); !ok)
       co_return ok;
-    co_return without_output(co_await run(
-        v1_script::replace_verified(temporary, path, command::to_hex(port::sha256(content))), path));
+    co_return without_output(
+        co_await run(v1_script::replace_verified(temporary, path, sha256_hex(content)), path));
   }
 
   asio::awaitable<Result<>> reset(ResetMode mode) override {
@@ -164,7 +164,7 @@ class V1Board final : public Board {
   asio::awaitable<Result<>> remove_crash(std::string) override { return not_supported<>("crash"); }
 
   asio::awaitable<Result<>> install(Bytes image, Mover moved) override {
-    const std::string hash(command::to_hex(port::sha256(image)).view());
+    const std::string hash = sha256_hex(image);
     co_return co_await transfer("ota", hash, "ota", image, {.window = kOriginalAhead}, std::move(moved));
   }
   asio::awaitable<Result<std::string>> update_status() override {
@@ -243,6 +243,17 @@ std::unique_ptr<Board> v1_board(Session& session) { return std::make_unique<V1Bo
 asio::awaitable<Result<>> v1_eval(Session& session, std::string source, Sink output) {
   V1Request request(session, "eval", "", Expect::output, std::move(output));
   if (auto sent = co_await request.send({.last = true}, as_bytes(source)); !sent) co_return sent;
+  co_return co_await request.finished();
+}
+
+asio::awaitable<Result<>> v1_eval_within(Session& session, std::string source, Sink output,
+                                         std::chrono::milliseconds limit) {
+  V1Request request(session, "eval", "", Expect::output, std::move(output));
+  if (auto sent = co_await request.send({.last = true}, as_bytes(source)); !sent) co_return sent;
+  const auto ended = co_await session.until_within([&request] { return request.ended(); }, limit);
+  if (!ended) co_return std::unexpected(ended.error());
+  if (!*ended)
+    co_return fail(ExitStatus::no_answer, fmt::format("no answer from board {}", session.settings().prefix));
   co_return co_await request.finished();
 }
 

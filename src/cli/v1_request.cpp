@@ -52,7 +52,8 @@ void V1Request::received(const mqtt::MessageView& message) {
       if (acknowledged_) acknowledged_(event.sequence);
       return;
     case Kind::failed:
-      outcome_ = fail(ExitStatus::board_error, "", std::string(as_text(event.data)));
+      outcome_ = std::unexpected(Failure{
+          .status = ExitStatus::board_error, .message = {}, .detail = std::string(as_text(event.data))});
       return;
     case Kind::broken:
       outcome_ = fail(ExitStatus::integrity,

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/base/file_system.hpp"
+#include "core/command/status.hpp"
 
 namespace mqboard::cli {
 
@@ -335,13 +336,13 @@ std::string_view errno_in(std::string_view line) {
   return {};
 }
 
-std::string_view words(std::string_view name) {
+std::optional<FsError> file_error(std::string_view name) {
   if (name == "EPERM") name = "EACCES";
   if (name == "ELOOP") name = "EXDEV";
   for (const FsError error : kErrors) {
-    if (errno_name(error) == name) return describe(error);
+    if (errno_name(error) == name) return error;
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -358,23 +359,25 @@ std::optional<int> v1_script::exit_status(std::string_view error_text) {
   return status & 0xff;
 }
 
-bool reports(std::string_view error_text, std::string_view name) {
-  return errno_in(last_line(error_text)) == name;
-}
-
 Failure explain(std::string_view error_text, std::string_view thing) {
   const std::string_view line = last_line(error_text);
-  const std::string detail(error_text);
+  Failure failure{.status = ExitStatus::board_error, .message = {}, .detail = std::string(error_text)};
   if (line.starts_with("Command '") && line.ends_with("not supported")) {
-    return {ExitStatus::board_error, fmt::format("the board does not support this: {}", line), detail};
+    failure.message = fmt::format("the board does not support this: {}", line);
+    failure.code = command::name(command::StatusCode::unsupported);
+    return failure;
   }
   const std::string_view name = errno_in(line);
   if (name == "EILSEQ") {
-    return {ExitStatus::integrity, fmt::format("{}: what the board stored is not what was sent", thing),
-            detail};
+    failure.status = ExitStatus::integrity;
+    failure.message = fmt::format("{}: what the board stored is not what was sent", thing);
+    failure.code = command::name(command::StatusCode::integrity);
+    return failure;
   }
-  const std::string_view meaning = words(name);
-  return {ExitStatus::board_error, fmt::format("{}: {}", thing, meaning.empty() ? line : meaning), detail};
+  const auto error = file_error(name);
+  failure.message = fmt::format("{}: {}", thing, error ? describe(*error) : line);
+  if (error) failure.code = command::name(command::status_code(*error));
+  return failure;
 }
 
 }  // namespace mqboard::cli

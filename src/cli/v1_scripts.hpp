@@ -67,7 +67,4 @@ namespace v1_script {
 // The one-line failure behind a board's error text (a traceback, or the text of an err reply) about `thing`.
 // The text itself becomes the detail.
 [[nodiscard]] Failure explain(std::string_view error_text, std::string_view thing);
-// Whether the text reports this error, by name ("ENOENT") or by number.
-[[nodiscard]] bool reports(std::string_view error_text, std::string_view errno_name);
-
 }  // namespace mqboard::cli

@@ -44,7 +44,10 @@ class V2Board final : public Board {
     if (script.source.size() > command::kMaxSourceField)
       operation.send(RecordKind::source, as_bytes(script.source));
     operation.end();
-    session_.on_interrupt([&operation] { operation.cancel(); });
+    session_.on_interrupt([this, &operation] {
+      session_.on_interrupt({});  // a second Ctrl-C leaves
+      operation.cancel();
+    });
     auto done = co_await operation.finished(script.name);
     session_.on_interrupt({});
     if (done) co_return 0;

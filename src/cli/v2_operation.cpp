@@ -297,15 +297,11 @@ Failure status_failure(const command::Status& status, std::string_view thing) {
   const std::string_view text = status.text.empty() ? name(status.code) : status.text.view();
   const bool named = text.find(thing) != std::string_view::npos;
   std::string message = named ? std::string(text) : fmt::format("{}: {}", thing, text);
-  switch (status.code) {
-    case StatusCode::lost:
-    case StatusCode::timed_out:
-      return {ExitStatus::no_answer, std::move(message)};
-    case StatusCode::integrity:
-      return {ExitStatus::integrity, std::move(message)};
-    default:
-      return {ExitStatus::board_error, std::move(message)};
-  }
+  const bool gone = status.code == StatusCode::lost || status.code == StatusCode::timed_out;
+  const ExitStatus exit = gone                                   ? ExitStatus::no_answer
+                          : status.code == StatusCode::integrity ? ExitStatus::integrity
+                                                                 : ExitStatus::board_error;
+  return {exit, std::move(message), std::string(name(status.code))};
 }
 
 }  // namespace mqboard::cli

@@ -2,29 +2,12 @@
 
 #include "cli/board.hpp"
 #include "cli/download.hpp"
-#include "cli/progress.hpp"
+#include "cli/transfer_bar.hpp"
 #include "cli/verbs.hpp"
 
 namespace mqboard::cli {
 
 namespace {
-
-// Shows a board operation's progress under a name.
-class MoverBar {
- public:
-  MoverBar(Console& console, std::string name)
-      : bar_(console, std::move(name), std::nullopt, std::chrono::steady_clock::now()) {}
-
-  [[nodiscard]] Mover mover() {
-    return [this](std::uint64_t done, std::uint64_t total) {
-      if (total != 0) bar_.total(total);
-      bar_.update(done, std::chrono::steady_clock::now());
-    };
-  }
-
- private:
-  Progress bar_;
-};
 
 // A file's content on standard output.
 class Printer final : public ContentSink {
@@ -85,13 +68,12 @@ Done perform(Get verb, Context context) {
   auto download = Download::open(name);
   if (!download) co_return std::unexpected(download.error());
   {
-    MoverBar bar(context.console, verb.remote);
+    TransferBar bar(context.console, verb.remote);
     auto got = co_await (*board)->get(verb.remote, *download, bar.mover());
-    if (!got && got.error().status != ExitStatus::integrity &&
-        got.error().status != ExitStatus::board_error) {
-      download->keep();
+    if (!got) {
+      download->keep_if_resumable(got.error());
+      co_return got;
     }
-    if (!got) co_return got;
   }
   if (auto ok = download->commit(); !ok) co_return ok;
   if (name != "-") report(context.console, name, download->size());
@@ -106,7 +88,7 @@ Done perform(Put verb, Context context) {
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
   {
-    MoverBar bar(context.console, verb.local);
+    TransferBar bar(context.console, verb.local);
     if (auto ok = co_await (*board)->put(*name, source->bytes(), bar.mover()); !ok) co_return ok;
   }
   report(context.console, *name, source->size());
