@@ -153,21 +153,10 @@ std::expected<void, PythonError> Border::execute(std::string_view source) {
   return {};
 }
 
-std::expected<Value, PythonError> Border::answer(Callable callable, std::uint32_t token, HostResult result) {
-  const Slots slots(*machine_, 3);
-  put(std::int64_t{token}, *slots);
-  put_result(std::move(result), {}, *slots + kSlotBytes);
-  machine_->call_object(static_cast<std::uint32_t>(callable), 2, *slots, *slots + 2 * kSlotBytes);
-  return take(*slots + 2 * kSlotBytes);
-}
-
-std::expected<Value, PythonError> Border::call(Callable callable, std::span<const Value> args) {
-  const auto count = static_cast<std::uint32_t>(args.size());
-  const Slots slots(*machine_, count + 1);
-  const Address out = *slots + kSlotBytes * count;
-  for (std::uint32_t i = 0; i < count; ++i) put(args[i], *slots + kSlotBytes * i);
-  machine_->call_object(static_cast<std::uint32_t>(callable), count, *slots, out);
-  return take(out);
+std::expected<Value, PythonError> Border::call(Callable callable) {
+  const Slots out(*machine_, 1);
+  machine_->call_object(static_cast<std::uint32_t>(callable), 0, 0, *out);
+  return take(*out);
 }
 
 std::uint32_t Border::on_lookup(std::uint32_t object, std::string_view name, Address out) {

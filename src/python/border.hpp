@@ -57,12 +57,9 @@ class Border {
   // Runs statements in __main__.
   std::expected<void, PythonError> execute(std::string_view source);
 
-  // Calls it. Bytes and wide integers arrive as host objects (see _mqb.py). Only None, bool, int, float and
-  // str come back; anything else as None.
-  std::expected<Value, PythonError> call(Callable callable, std::span<const Value> args);
-
-  // Calls it with the token and what a deferred host function answered, as that function would have.
-  std::expected<Value, PythonError> answer(Callable callable, std::uint32_t token, HostResult result);
+  // Calls it. Arguments it fetches itself, as a call that fails while making them could not be reported when
+  // the heap is full. Only None, bool, int, float and str come back; anything else as None.
+  std::expected<Value, PythonError> call(Callable callable);
 
   // The imports of the binary, one to one.
   std::uint32_t on_lookup(std::uint32_t object, std::string_view name, Address out_slot);

@@ -22,6 +22,7 @@ constexpr std::uint16_t kSchedulerPending = 0;
 constexpr std::uint16_t kSchedulerIdle = 1;
 
 // What the host's own functions, called from translated code, may need below the limit.
+// Above that, as much again for code that got past MicroPython's own check of the stack.
 constexpr std::size_t kStackReserve = 256 * 1024;
 
 template<class Word>
@@ -55,6 +56,7 @@ Machine::Machine(const MachineLimits& limits, Platform& platform, FileBridge& fi
   State& state = *state_;
   const Entry entry(state, __builtin_frame_address(0));
   state.instance.native_stack_limit = end_of_native_stack() + kStackReserve;
+  state.instance.native_stack_low = state.instance.native_stack_limit + kStackReserve;
   Z_micropython_instantiate(&state.instance, &state.env, &state.wasi);
   Z_micropythonZ_emscripten_stack_init(&state.instance);
   Z_micropythonZ___wasm_call_ctors(&state.instance);

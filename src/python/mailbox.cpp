@@ -9,6 +9,9 @@ namespace mqboard::python {
 
 namespace {
 
+// An interrupt is not followed by another while Python handles the first.
+constexpr std::chrono::milliseconds kInterruptInterval{5};
+
 std::size_t size_of(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return text->size();
   if (const auto* bytes = std::get_if<ByteString>(&value)) return bytes->size();
@@ -67,6 +70,9 @@ void Mailbox::post(unsigned generation, Answer answer) {
 
 void Mailbox::interrupt_locked() {
   if (running_.empty() || machine_ == nullptr) return;
+  const Clock::Nanos now = clock_.monotonic();
+  if (interrupted_ && now < last_interrupt_ + kInterruptInterval) return;
+  last_interrupt_ = now;
   interrupted_ = true;
   machine_->interrupt();
   wake_.notify_all();

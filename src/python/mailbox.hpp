@@ -105,6 +105,7 @@ class Mailbox {
   Machine* machine_ = nullptr;
   unsigned generation_ = 0;
   bool interrupted_ = false;
+  Clock::Nanos last_interrupt_{};
   bool waiting_ = false;
   bool stopping_ = false;
   std::string refuse_why_;

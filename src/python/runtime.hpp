@@ -168,7 +168,8 @@ class Runtime {
   JobId complete(std::string prefix, std::shared_ptr<JobSink> sink);
 
   // Raises KeyboardInterrupt in the Python code running now, also in a host wait. Code that awaits in
-  // asyncio.run is interrupted as on a board: asyncio.run raises. Harmless when nothing runs.
+  // asyncio.run is interrupted as on a board: asyncio.run raises. Harmless when nothing runs. Within 5 ms of
+  // another it counts as the same.
   void interrupt();
   // The same, if `job` is the innermost job running; a job that still waits is taken out of the queue and
   // answered `interrupted`. False when it was neither.

@@ -29,12 +29,23 @@ enum Builtin : std::uint32_t {
   kRandom = 9,
   kSha1 = 10,
   kMd5 = 11,
+  kJobName = 12,
+  kEventArgument = 13,
+  kAnswerToken = 14,
+  kAnswerValue = 15,
   kFirstModuleFunction = 16
 };
 
 constexpr std::int64_t kTicksMask = 0x3fffffff;  // the period of ticks_us, as of ticks_ms
-constexpr unsigned kMaxDepth = 4;                // jobs within a job's asyncio.run, and so on
-constexpr unsigned kEventsAtOnce = 16;           // then tasks and jobs have their turn
+// What kCapture redirects output into.
+enum Capture : std::int64_t { kNothing = 0, kValue = 1, kTraceback = 2 };
+
+// How the entry points of _mqb.py answer that they failed.
+constexpr std::int64_t kFailed = -1;
+constexpr std::int64_t kInterrupted = -2;
+
+constexpr unsigned kMaxDepth = 4;       // jobs within a job's asyncio.run, and so on
+constexpr unsigned kEventsAtOnce = 16;  // then tasks and jobs have their turn
 constexpr auto kStatisticsInterval = 1s;
 constexpr std::size_t kCrashSource = 256;
 constexpr std::string_view kShimFrame = "  File \"/rom/_mqb.py\"";
@@ -81,10 +92,6 @@ HostResult digest(DigestKind kind, std::span<const Argument> args) {
   return std::move(*result);
 }
 
-Outcome failed(std::string text) {
-  return {.status = Outcome::Status::error, .text = std::move(text), .exit_code = 1};
-}
-
 std::int64_t integer(std::span<const Argument> args, std::size_t index, std::int64_t otherwise) {
   if (index >= args.size()) return otherwise;
   const auto* value = std::get_if<std::int64_t>(&args[index]);
@@ -93,37 +100,41 @@ std::int64_t integer(std::span<const Argument> args, std::size_t index, std::int
 
 }  // namespace
 
-// Where what one job prints goes.
+// Where what runs prints to: the sink of its job or the console. Parts of it are kept for the outcome.
 class Session::Output {
  public:
-  explicit Output(JobSink& sink) : sink_(sink) {}
+  Output(Session& session, JobSink* sink) : session_(session), sink_(sink) {}
 
-  void write(Bytes data) {
-    if (capturing) {
-      value.append(as_text(data));
+  void write(Stream stream, Bytes data) {
+    if (captured != nullptr) {
+      captured->append(as_text(data));
+    } else if (sink_ != nullptr) {
+      lines_.add(data, [this](Bytes line) { sink_->output(line); });
     } else {
-      lines_.add(data, [this](Bytes line) { sink_.output(line); });
+      session_.write_console(stream, data);
     }
   }
   void flush() {
-    lines_.flush([this](Bytes line) { sink_.output(line); });
+    if (sink_ != nullptr) lines_.flush([this](Bytes line) { sink_->output(line); });
   }
 
-  bool capturing = false;
   std::string value;
+  std::string traceback;
+  std::string* captured = nullptr;
 
  private:
-  JobSink& sink_;
+  Session& session_;
+  JobSink* sink_;
   LineSplitter lines_{kOutputChunk, true};
 };
 
 // Python code running for a reason, until the end of the scope. After a trap the traces stay for the report.
 class Session::Running {
  public:
-  Running(Session& session, Activity::Kind kind, JobId job, std::string name, Trace trace, Output* output)
+  Running(Session& session, Activity::Kind kind, JobId job, std::string name, Trace trace, Output& output)
       : session_(session) {
     session_.traces_.push_back(std::move(trace));
-    session_.outputs_.push_back(output);
+    session_.outputs_.push_back(&output);
     session_.mailbox_.begin(kind, job, std::move(name));
   }
   ~Running() {
@@ -169,7 +180,7 @@ void Session::boot() {
 Callable Session::find(const char* name) {
   const auto found = border_.find("_mqb", name);
   if (!found) {
-    report(found.error());
+    report(found.error().traceback);
     throw Trap{"the interpreter's own modules do not load"};
   }
   return *found;
@@ -210,14 +221,12 @@ Crash Session::crash(const Trap& trap) const {
 }
 
 Clock::Nanos Session::run_tasks() {
-  const Running running(*this, Activity::Kind::task, JobId::none, "", {"tasks", ""}, nullptr);
-  const auto delay = border_.call(run_tasks_, {});
-  if (!delay) {
-    report(delay.error());
-    return clock_.monotonic();
-  }
-  const auto* delay_ms = std::get_if<std::int64_t>(&*delay);
-  return deadline(delay_ms == nullptr ? -1 : *delay_ms);
+  Output output(*this, nullptr);
+  const Running running(*this, Activity::Kind::task, JobId::none, "", {"tasks", ""}, output);
+  const auto delay = call_reporting(run_tasks_, output);
+  const auto* delay_ms = delay ? std::get_if<std::int64_t>(&*delay) : nullptr;
+  if (delay_ms == nullptr) return clock_.monotonic();
+  return *delay_ms < 0 ? Clock::kForever : deadline(*delay_ms);
 }
 
 void Session::serve() {
@@ -238,17 +247,14 @@ void Session::serve() {
 
 void Session::run_job(Job job) {
   constexpr Activity::Kind kKinds[] = {Activity::Kind::eval, Activity::Kind::exec, Activity::Kind::complete};
-  const Activity::Kind kind = kKinds[static_cast<std::size_t>(job.kind)];
-  std::string what = kind == Activity::Kind::exec   ? "exec " + job.name
-                     : kind == Activity::Kind::eval ? "eval"
-                                                    : "complete";
-  std::optional<Output> output;
-  if (job.sink) output.emplace(*job.sink);
+  constexpr const char* kNames[] = {"eval", "exec ", "complete"};
+  const auto kind = static_cast<std::size_t>(job.kind);
+  Output output(*this, job.sink.get());
   Outcome outcome;
   try {
-    const Running running(*this, kind, job.id, job.name,
-                          {std::move(what), job.source.substr(0, kCrashSource)}, output ? &*output : nullptr);
-    outcome = perform(job, *output);
+    const Running running(*this, kKinds[kind], job.id, job.name,
+                          {kNames[kind] + job.name, job.source.substr(0, kCrashSource)}, output);
+    outcome = perform(job, output);
   } catch (const Trap& trap) {
     if (job.sink) {
       job.sink->done({.status = Outcome::Status::crashed,
@@ -257,8 +263,8 @@ void Session::run_job(Job job) {
     }
     throw;
   }
-  if (output) {
-    output->flush();
+  output.flush();
+  if (job.sink) {
     job.sink->done(std::move(outcome));
   } else if (outcome.status == Outcome::Status::error || outcome.status == Outcome::Status::interrupted) {
     write_console(Stream::err, as_bytes(outcome.text));
@@ -266,63 +272,70 @@ void Session::run_job(Job job) {
 }
 
 Outcome Session::perform(const Job& job, Output& output) {
-  if (!is_utf8(as_bytes(job.source))) return failed("UnicodeError: source is not UTF-8\n");
+  using Status = Outcome::Status;
+  if (!is_utf8(as_bytes(job.source))) return failure(Status::error, "UnicodeError: source is not UTF-8\n");
   std::expected<Value, PythonError> result;
   try {
     const Border::Text source(*machine_, job.source);
-    const Border::Text* outer = std::exchange(source_, &source);
-    const Value name[] = {job.name};
-    if (job.kind == Job::Kind::exec) {
-      result = border_.call(execute_, name);
-    } else {
-      result = border_.call(job.kind == Job::Kind::eval ? evaluate_ : complete_, {});
-    }
-    source_ = outer;
+    const Callable entry_points[] = {evaluate_, execute_, complete_};
+    source_ = &source;
+    name_ = job.name;
+    result = border_.call(entry_points[static_cast<std::size_t>(job.kind)]);
   } catch (const std::bad_alloc&) {
-    return failed("MemoryError: no room for the source\n");
+    return failure(Status::error, "MemoryError: no room for the source\n");
   }
-  if (!result) return outcome_of(result.error());
-
+  if (!result) {
+    const bool interrupted = result.error().type == "KeyboardInterrupt";
+    return failure(interrupted ? Status::interrupted : Status::error, result.error().traceback);
+  }
   Outcome outcome;
-  if (const auto* exit_code = std::get_if<std::int64_t>(&*result)) {
-    outcome.status = Outcome::Status::exited;
-    outcome.exit_code = static_cast<int>(*exit_code);
-  } else if (job.kind == Job::Kind::eval && std::get_if<bool>(&*result) != nullptr) {
+  if (const auto* code = std::get_if<std::int64_t>(&*result)) {
+    if (*code == kFailed) return failure(Status::error, output.traceback);
+    if (*code == kInterrupted) return failure(Status::interrupted, output.traceback);
+    outcome.status = Status::exited;
+    outcome.exit_code = static_cast<int>(*code);
+  } else if (std::get_if<bool>(&*result) != nullptr && output.value.size() >= 3) {
     outcome.expression = true;  // the value was printed as the only element of a tuple
     outcome.text = output.value.substr(1, output.value.size() - 3);
   }
   return outcome;
 }
 
-Outcome Session::outcome_of(const PythonError& error) const {
-  const bool interrupted = error.type == "KeyboardInterrupt";
-  return {.status = interrupted ? Outcome::Status::interrupted : Outcome::Status::error,
-          .text = without_shim(error.traceback),
-          .exit_code = 1};
+Outcome Session::failure(Outcome::Status status, std::string_view traceback) const {
+  return {.status = status, .text = without_shim(traceback), .exit_code = 1};
 }
 
-void Session::report(const PythonError& error) {
-  write_console(Stream::err, as_bytes(without_shim(error.traceback)));
+void Session::report(std::string_view traceback) {
+  write_console(Stream::err, as_bytes(without_shim(traceback)));
+}
+
+std::expected<Value, PythonError> Session::call_reporting(Callable callable, Output& output) {
+  auto result = border_.call(callable);
+  if (!result) report(result.error().traceback);
+  if (!output.traceback.empty()) report(output.traceback);
+  return result;
 }
 
 void Session::deliver(Event event) {
-  std::vector<Value> args{std::move(event.name)};
-  const std::string name = std::get<std::string>(args[0]);
-  std::ranges::move(event.args, std::back_inserter(args));
-  const Running running(*this, Activity::Kind::event, JobId::none, name, {"event " + name, ""}, nullptr);
-  const auto result = border_.call(deliver_, args);
-  if (!result) report(result.error());
+  Output output(*this, nullptr);
+  const Running running(*this, Activity::Kind::event, JobId::none, event.name, {"event " + event.name, ""},
+                        output);
+  event_ = &event;
+  static_cast<void>(call_reporting(deliver_, output));
+  event_ = nullptr;
 }
 
 void Session::deliver(Answer answer) {
-  const Running running(*this, Activity::Kind::event, JobId::none, "answer", {"answer", ""}, nullptr);
-  const auto result = border_.answer(answer_, answer.token, std::move(answer.result));
-  if (!result) report(result.error());
+  Output output(*this, nullptr);
+  const Running running(*this, Activity::Kind::event, JobId::none, "answer", {"answer", ""}, output);
+  answer_now_ = std::move(answer);
+  static_cast<void>(call_reporting(answer_, output));
 }
 
 void Session::console(int descriptor, Bytes output) {
-  if (!outputs_.empty() && outputs_.back() != nullptr) return outputs_.back()->write(output);
-  write_console(descriptor == 2 ? Stream::err : Stream::out, output);
+  const Stream stream = descriptor == 2 ? Stream::err : Stream::out;
+  if (outputs_.empty()) return write_console(stream, output);
+  outputs_.back()->write(stream, output);
 }
 
 void Session::write_console(Stream stream, Bytes output) {
@@ -331,7 +344,7 @@ void Session::write_console(Stream stream, Bytes output) {
 }
 
 void Session::flush() {
-  if (!outputs_.empty() && outputs_.back() != nullptr) outputs_.back()->flush();
+  if (!outputs_.empty()) outputs_.back()->flush();
   for (const Stream stream : {Stream::out, Stream::err}) {
     console_lines_[stream == Stream::err ? 1 : 0].flush([&](Bytes line) { observer_.console(stream, line); });
   }
@@ -395,40 +408,68 @@ HostResult Session::wait_for_answer(std::uint32_t token, std::int64_t timeout_ms
 
 HostResult Session::call(std::uint32_t function, std::span<const Argument> args,
                          std::optional<std::uint32_t>& deferred) {
+  if (function < kFirstModuleFunction) return call_builtin(function, args);
+  const std::size_t index = function - kFirstModuleFunction;
+  if (index >= shared_.functions.size()) return type_error("no such function");
+  return call_module(shared_.functions[index], args, deferred);
+}
+
+HostResult Session::call_builtin(std::uint32_t function, std::span<const Argument> args) {
+  using std::chrono::duration_cast;
+  const std::int64_t first = integer(args, 0, 0);
   switch (function) {
     case kPoll:
-      poll(integer(args, 0, 0));
-      return None{};
+      poll(first);
+      break;
     case kSleep:
-      sleep(integer(args, 0, 0));
-      return None{};
+      sleep(first);
+      break;
     case kCapture:
-      if (!outputs_.empty() && outputs_.back() != nullptr)
-        outputs_.back()->capturing = integer(args, 0, 0) != 0;
-      return None{};
+      capture(first);
+      break;
     case kWaitForAnswer:
-      return wait_for_answer(static_cast<std::uint32_t>(integer(args, 0, 0)), integer(args, 1, -1));
-    case kBorrowSource:
-      if (source_ != nullptr) source_->lend(static_cast<Address>(integer(args, 0, 0)));
-      return None{};
+      return wait_for_answer(static_cast<std::uint32_t>(first), integer(args, 1, -1));
     case kTicksUs:
-      return std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - born_).count() &
-             kTicksMask;
+      return duration_cast<std::chrono::microseconds>(clock_.monotonic() - born_).count() & kTicksMask;
     case kTimeNs:
       return std::int64_t{clock_.utc().count()};
+    case kBorrowSource:
+      if (source_ != nullptr) std::exchange(source_, nullptr)->lend(static_cast<Address>(first));
+      break;
     case kRandom:
-      return random_bytes(integer(args, 0, 0));
+      return random_bytes(first);
     case kSha1:
       return digest(DigestKind::sha1, args);
     case kMd5:
       return digest(DigestKind::md5, args);
+    case kJobName:
+      return name_;
+    case kEventArgument:
+      return event_argument(first);
+    case kAnswerToken:
+      return std::int64_t{answer_now_.token};
+    case kAnswerValue:
+      return std::move(answer_now_.result);
     default:
-      break;
+      return type_error("no such function");
   }
-  const std::size_t index = function - kFirstModuleFunction;
-  if (function < kFirstModuleFunction || index >= shared_.functions.size())
-    return type_error("no such function");
-  return call_module(shared_.functions[index], args, deferred);
+  return None{};
+}
+
+// Index 0 is the event's name, -1 asks how many there are.
+HostResult Session::event_argument(std::int64_t index) const {
+  if (event_ == nullptr) return None{};
+  if (index == -1) return static_cast<std::int64_t>(event_->args.size() + 1);
+  if (index == 0) return event_->name;
+  const auto argument = static_cast<std::size_t>(index - 1);
+  if (index < 0 || argument >= event_->args.size()) return None{};
+  return event_->args[argument];
+}
+
+void Session::capture(std::int64_t what) {
+  if (outputs_.empty()) return;
+  Output& output = *outputs_.back();
+  output.captured = what == kValue ? &output.value : what == kTraceback ? &output.traceback : nullptr;
 }
 
 namespace {

@@ -64,10 +64,14 @@ class Session final : public Platform, public HostFunctions {
   void serve();
   void run_job(Job job);
   Outcome perform(const Job& job, Output& output);
-  Outcome outcome_of(const PythonError& error) const;
+  Outcome failure(Outcome::Status status, std::string_view traceback) const;
   void deliver(Event event);
   void deliver(Answer answer);
-  void report(const PythonError& error);
+  std::expected<Value, PythonError> call_reporting(Callable callable, Output& output);
+  void report(std::string_view traceback);
+  HostResult call_builtin(std::uint32_t function, std::span<const Argument> args);
+  HostResult event_argument(std::int64_t index) const;
+  void capture(std::int64_t what);
   void poll(std::int64_t timeout_ms);
   void sleep(std::int64_t duration_ms);
   HostResult wait_for_answer(std::uint32_t token, std::int64_t timeout_ms);
@@ -88,10 +92,14 @@ class Session final : public Platform, public HostFunctions {
   Border border_;
   std::unique_ptr<Machine> machine_;
   Callable evaluate_{}, execute_{}, complete_{}, deliver_{}, answer_{}, run_tasks_{};
-  std::vector<Output*> outputs_;  // innermost last; null: the console
+  std::vector<Output*> outputs_;  // of what runs, innermost last
   LineSplitter console_lines_[2] = {{kConsoleLine, false}, {kConsoleLine, false}};
-  const Border::Text* source_ = nullptr;  // of the innermost job
-  unsigned depth_ = 0;                    // of serve() within serve()
+  // What the innermost job, event or answer consists of, until Python fetched it.
+  const Border::Text* source_ = nullptr;
+  std::string name_;
+  const Event* event_ = nullptr;
+  Answer answer_now_;
+  unsigned depth_ = 0;  // of serve() within serve()
   std::uint32_t last_token_ = 0;
   // For crash reports: what runs, innermost last.
   struct Trace {

@@ -40,7 +40,7 @@ const char* describe(wasm_rt_trap_t trap) {
   }
 }
 
-using FunctionType = std::vector<wasm_rt_type_t>;  // parameters, results, number of parameters
+using FunctionType = std::vector<std::uint32_t>;  // parameters, results, number of parameters
 
 struct FunctionTypes {
   std::mutex mutex;
@@ -67,10 +67,10 @@ uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) {
   std::va_list arguments;
   va_start(arguments, results);
   for (uint32_t i = 0; i < params + results; ++i) {
-    type.push_back(static_cast<wasm_rt_type_t>(va_arg(arguments, int)));
+    type.push_back(static_cast<std::uint32_t>(va_arg(arguments, int)));
   }
   va_end(arguments);
-  type.push_back(static_cast<wasm_rt_type_t>(params));
+  type.push_back(params);
 
   FunctionTypes& types = function_types();
   const std::lock_guard lock(types.mutex);

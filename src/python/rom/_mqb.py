@@ -25,6 +25,10 @@ _BORROW = 8
 _RANDOM = 9
 _SHA1 = 10
 _MD5 = 11
+_JOB_NAME = 12
+_EVENT_ARGUMENT = 13
+_ANSWER_TOKEN = 14
+_ANSWER_VALUE = 15
 _FIRST_FUNCTION = 16
 
 # What a host object stands for, see border.cpp.
@@ -135,7 +139,17 @@ _sha1 = _function(_SHA1 - _FIRST_FUNCTION)
 _md5 = _function(_MD5 - _FIRST_FUNCTION)
 
 
-# Jobs. What they answer is explained at Session::perform.
+# The host calls the entry points below without arguments: what they need they fetch, so that running out of memory
+# is an exception in here like any other. They answer None, or True after an expression, or an exit code, or:
+_FAILED = -1
+_INTERRUPTED = -2
+
+_CAPTURE_NOTHING = 0
+_CAPTURE_VALUE = 1
+_CAPTURE_TRACEBACK = 2
+
+_print_exception = sys.print_exception
+
 
 def _exit_code(e):
     a = e.args
@@ -147,6 +161,15 @@ def _exit_code(e):
     return 1
 
 
+def _failed(e):
+    if isinstance(e, SystemExit):
+        return _exit_code(e)
+    _call(_CAPTURE, _CAPTURE_TRACEBACK)
+    _print_exception(e)
+    _call(_CAPTURE, _CAPTURE_NOTHING)
+    return _INTERRUPTED if isinstance(e, KeyboardInterrupt) else _FAILED
+
+
 # The source of a job as a str that borrows the host's memory: a fresh str object that the host makes point there.
 # It must not outlive the job.
 def _source():
@@ -155,56 +178,69 @@ def _source():
     return source
 
 
+# Memory given up while an operator's expression is evaluated, so that a heap filled by an application can still
+# be looked at and cleared.
+_RESERVE = 8192
+_reserve = bytes(_RESERVE)
+
+
 def _evaluate():
-    source = _source()
-    code = None
+    global _reserve
+    _reserve = None
     try:
-        code = compile(source, '<stdin>', 'eval')
-    except SyntaxError:
-        pass
-    try:
-        if code is None:
+        source = _source()
+        try:
+            code = compile(source, '<stdin>', 'eval')
+        except SyntaxError:
             exec(compile(source, '<stdin>', 'exec'), _main)
-            return None
-        value = eval(code, _main)
-        del code
-        _call(_CAPTURE, 1)
-        print((value,), end='')
-        _call(_CAPTURE, 0)
-        return True
-    except SystemExit as e:
-        return _exit_code(e)
+        else:
+            value = eval(code, _main)
+            del code
+            _call(_CAPTURE, _CAPTURE_VALUE)
+            print((value,), end='')
+            _call(_CAPTURE, _CAPTURE_NOTHING)
+            return True
+    except BaseException as e:
+        return _failed(e)
+    finally:
+        try:
+            _reserve = bytes(_RESERVE)
+        except MemoryError:
+            pass
 
 
-def _execute(name):
+def _execute():
     try:
-        exec(compile(_source(), name, 'exec'), _main)
-    except SystemExit as e:
-        return _exit_code(e)
+        exec(compile(_source(), _call(_JOB_NAME), 'exec'), _main)
+    except BaseException as e:
+        return _failed(e)
 
 
-def _complete():
-    text = _source()
+def _candidates(text):
     start = len(text)
     while start and (text[start - 1].isalpha() or text[start - 1].isdigit() or text[start - 1] in '_.'):
         start -= 1
     parts = text[start:].split('.')
-    names = None
+    last = parts[-1]
     if len(parts) == 1:
         names = list(_main) + dir(builtins)
     else:
-        try:
-            value = _main[parts[0]]
-            for part in parts[1:-1]:
-                value = getattr(value, part)
-            names = dir(value)
-        except (KeyError, AttributeError):
-            return
-    last = parts[-1]
+        value = _main.get(parts[0])
+        for part in parts[1:-1]:
+            value = getattr(value, part, None)
+        names = dir(value) if value is not None else ()
     head = text[start:len(text) - len(last)]
-    for candidate in sorted(set(names)):
-        if candidate.startswith(last) and (last or candidate[0] != '_'):
-            print(head + candidate)
+    for name in sorted(set(names)):
+        if name.startswith(last) and (last or name[0] != '_'):
+            yield head + name
+
+
+def _complete():
+    try:
+        for candidate in _candidates(_source()):
+            print(candidate)
+    except BaseException as e:
+        return _failed(e)
 
 
 # Events and answers.
@@ -220,14 +256,22 @@ def on_event(name, handler):
         _handlers[name] = handler
 
 
-def _deliver(name, *args):
-    handler = _handlers.get(name)
-    if handler is None:
-        return
-    result = handler(*[_value(a) if type(a) is _Host else a for a in args])
-    if type(result) is _generator:
-        from asyncio import create_task
-        create_task(result)
+def _event_argument(i):
+    r = _call(_EVENT_ARGUMENT, i)
+    return _value(r) if type(r) is _Host else r
+
+
+def _deliver():
+    try:
+        handler = _handlers.get(_event_argument(0))
+        if handler is None:
+            return
+        result = handler(*[_event_argument(i) for i in range(1, _event_argument(-1))])
+        if type(result) is _generator:
+            from asyncio import create_task
+            create_task(result)
+    except BaseException as e:
+        return _failed(e)
 
 
 def _nothing():
@@ -292,14 +336,20 @@ class Deferred:
     __iter__ = __await__
 
 
-def _answer(token, r):
-    waiter = _waiting.pop(token, None)
-    if waiter is None:
-        return
-    if type(r) is _Host and r.t == _RAISE:
-        waiter._answer(None, _exception(r))
-    else:
-        waiter._answer(_value(r) if type(r) is _Host else r, None)
+def _answer():
+    try:
+        waiter = _waiting.pop(_call(_ANSWER_TOKEN), None)
+        if waiter is None:
+            return
+        r = _call(_ANSWER_VALUE)
+        if type(r) is not _Host:
+            waiter._answer(r, None)
+        elif r.t == _RAISE:
+            waiter._answer(None, _exception(r))
+        else:
+            waiter._answer(_value(r), None)
+    except BaseException as e:
+        return _failed(e)
 
 
 # Set by asyncio when it is imported: runs what is due, answers the milliseconds until more is, or -1.
@@ -307,7 +357,10 @@ _loop = None
 
 
 def _run_tasks():
-    return _loop() if _loop else -1
+    try:
+        return _loop() if _loop else -1
+    except BaseException as e:
+        _failed(e)
 
 
 # Modules that the ROM puts in place of built-in ones: by their old names, too, which MicroPython would take for the

@@ -14,6 +14,8 @@ import sys
 WASM_SHA256 = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c"
 
 # Functions of the binary, by their number.
+RAISE_RECURSION_DEPTH = 424
+CHECK_STACK = 440  # raises RuntimeError when the C stack is used up
 GC_COLLECT_START = 78
 GC_MARK_SUBTREE = 79
 GC_COLLECT_END = 80
@@ -36,15 +38,77 @@ def replace_once(text, old, new):
     return text.replace(old, new)
 
 
-def replace_body(text, number, parameters, must_contain, body):
-    """Replaces the body of function `number`, whose old body must contain `must_contain`."""
+def body_of(text, number, parameters):
+    """Start and end of the body of function `number`."""
     head = re.search(rf"^static \w+ w2c_f{number}\({re.escape(parameters)}\) {{$", text, re.M)
     if not head:
         raise Unexpected(f"no function {number} with parameters ({parameters})")
-    end = text.index("\n}\n", head.end())
-    if must_contain not in text[head.end():end]:
+    return head.end(), text.index("\n}\n", head.end())
+
+
+def replace_body(text, number, parameters, must_contain, body):
+    """Replaces the body of function `number`, whose old body must contain `must_contain`."""
+    start, end = body_of(text, number, parameters)
+    if must_contain not in text[start:end]:
         raise Unexpected(f"function {number} is not the one expected")
-    return text[:head.end()] + "\n" + body + text[end:]
+    return text[:start] + "\n" + body + text[end:]
+
+
+def edit_body(text, number, parameters, old, new=None):
+    """Replaces `old` in the body of function `number`, where it must occur once; or only checks that it does."""
+    start, end = body_of(text, number, parameters)
+    return text[:start] + replace_once(text[start:end], old, old if new is None else new) + text[end:]
+
+
+def functions(text):
+    """(name, start, end) of every function of the module in the text."""
+    for head in re.finditer(r"^static \w+ w2c_(\w+)\([^;{]*\) {$", text, re.M):
+        yield head.group(1), head.end(), text.index("\n}\n", head.end())
+
+
+def cycles(calls):
+    """The members of cycles in a graph {node: successors} (Tarjan's strongly connected components)."""
+    index, low, stack, found = {}, {}, [], set()
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in calls[node]:
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            component = stack[stack.index(node):]
+            del stack[-len(component):]
+            if len(component) > 1 or node in calls[node]:
+                found.update(component)
+
+    sys.setrecursionlimit(10 * len(calls))
+    for node in calls:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def check_stack_where_recursion_passes(text):
+    """Leaves FUNC_PROLOGUE only in functions that are on every way an endless recursion can take: those that call
+    themselves, directly or round about, and those that call through a pointer."""
+    bodies = {name: (start, end) for name, start, end in functions(text)}
+    called = re.compile(r"\bw2c_(\w+)\(instance")
+    calls = {name: {other for other in called.findall(text, start, end) if other in bodies}
+             for name, (start, end) in bodies.items()}
+    if len(calls) < 1000:
+        raise Unexpected(f"only {len(calls)} functions")
+    checked = cycles(calls)
+    pieces, at = [], 0
+    for name, (start, end) in bodies.items():
+        body = text[start:end]
+        if name not in checked and "CALL_INDIRECT" not in body and "Z_envZ_invoke" not in body:
+            body = replace_once(body, "  FUNC_PROLOGUE;\n", "")
+        pieces += [text[at:start], body]
+        at = end
+    return "".join(pieces) + text[at:]
 
 
 PROLOGUE = """\
@@ -77,11 +141,17 @@ void mqb_gc_collect(struct Z_env_instance_t* env);
 
 def adapt_source(text, header_name):
     text = re.sub(r'#include "[^"]*\.h"', f'#include "{header_name}"', text, count=1)
-    # Function entries check the native stack, so that no recursion can leave it and any thread can end a runaway.
+    # No recursion can leave the native stack, and any thread can end a runaway by moving the limit.
     text = replace_once(text, "#define FUNC_PROLOGUE\n\n#define FUNC_EPILOGUE\n", PROLOGUE)
+    text = check_stack_where_recursion_passes(text)
     only_instance = f"{INSTANCE}* instance"
     text = replace_body(text, GC_COLLECT, only_instance, "+ 186124, w2c_i1);",
                         "  mqb_gc_collect(instance->Z_env_instance);")
+    # MicroPython's own check knows the shadow stack only; some recursions, in re for one, use none of it.
+    text = edit_body(text, CHECK_STACK, only_instance, "  w2c_i0 = w2c_i0 < w2c_i1;\n",
+                     "  w2c_i0 = w2c_i0 < w2c_i1 && (uintptr_t)&probe > instance->native_stack_low;\n")
+    text = edit_body(text, CHECK_STACK, only_instance, f"  w2c_f{RAISE_RECURSION_DEPTH}(instance);\n")
+    text = edit_body(text, CHECK_STACK, only_instance, "  u32 w2c_l0 = 0;\n", "  char probe;\n  u32 w2c_l0 = 0;\n")
     text = replace_body(text, HEAP_GROWTH_LIMIT, only_instance, "w2c_i0 = 134217728u;", "  return 0;")
     text = replace_body(text, NLR_JUMP_FAIL, f"{INSTANCE}* instance, u32 w2c_p0", "goto w2c_L0;", "  UNREACHABLE;")
     return text + EXPORTS
@@ -89,7 +159,7 @@ def adapt_source(text, header_name):
 
 def adapt_header(text):
     text = replace_once(text, f"typedef struct {INSTANCE} {{\n",
-                        f"typedef struct {INSTANCE} {{\n  uintptr_t native_stack_limit;\n")
+                        f"typedef struct {INSTANCE} {{\n  uintptr_t native_stack_limit;\n  uintptr_t native_stack_low;\n")
     return replace_once(text, f"void Z_micropython_free({INSTANCE}*);\n",
                         f"void Z_micropython_free({INSTANCE}*);\n" + DECLARATIONS)
 

@@ -88,30 +88,29 @@ def _promote(awaitable):
     return awaitable if isinstance(awaitable, Task) else create_task(awaitable)
 
 
+# A task ended with `error`. Interrupted, this may be repeated: what was done is not done again.
 def _end(task, error):
-    # Whatever of this was done already is not done again when it is repeated.
     state = task.state
-    if state is None:
-        # It ended before with this error, and nobody asked for it in the meantime.
-        if task.data is None:
-            task.state = False
-            Loop.call_exception_handler({'message': "Task exception wasn't retrieved", 'exception': error,
-                                         'future': task})
-    elif state is True:
-        task.data = error
-        if task in _mains:
-            task.state = False
+    task.data = error
+    if state is True:
+        if task in _mains or isinstance(error, (StopIteration, CancelledError, KeyboardInterrupt)):
+            task.state = False if task in _mains else None
         else:
+            # Onto the queue once more, so that its error is reported unless somebody asks for it until then.
             task.state = None
-            if not isinstance(error, (StopIteration, CancelledError)):
-                # Resumed once more, unless somebody asks for the error until then.
-                _task_queue.push(task)
-                task.data = error
+            _task_queue.push(task)
+            task.data = error
     elif state:
         while state.peek():
             _task_queue.push(state.pop())
-        task.data = error
         task.state = False
+
+
+def _report(task):
+    if task.state is None:
+        task.state = False
+        Loop.call_exception_handler({'message': "Task exception wasn't retrieved", 'exception': task.data,
+                                     'future': task})
 
 
 def _step():
@@ -122,24 +121,23 @@ def _step():
     error = None
     try:
         error = task.data
+        if not task.state:
+            cur_task = outer
+            return _report(task)
         if error:
             task.data = None
-            if task.state is None:
-                raise error
             resumed = True
             task.coro.throw(error)
         else:
             resumed = True
             task.coro.send(None)
-    except KeyboardInterrupt as e:
-        cur_task = outer
-        if not resumed:
-            _task_queue.push(task)
-            task.data = error
-        else:
-            _end(task, e)
-        raise
     except BaseException as e:
+        if not resumed:
+            cur_task = outer
+            if task.state:
+                _task_queue.push(task)
+                task.data = error
+            raise
         interrupt = None
         while True:
             try:
@@ -152,7 +150,6 @@ def _step():
             raise interrupt
         if not isinstance(e, (Exception, CancelledError)):
             raise
-        return
     cur_task = outer
 
 
