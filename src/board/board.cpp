@@ -1,7 +1,9 @@
 #include "board/board.hpp"
 
-#include <openssl/evp.h>
+#include <sys/random.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <ctime>
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,14 +13,20 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "board/channel_service.hpp"
+#include "board/crash_service.hpp"
 #include "board/log_service.hpp"
 #include "board/mqtt_link.hpp"
 #include "board/python_host.hpp"
 #include "board/state_store.hpp"
 #include "board/status.hpp"
 #include "board/text.hpp"
+#include "board/update_service.hpp"
 #include "board/v1_service.hpp"
+#include "board/watchdog_service.hpp"
 #include "core/command/transfer.hpp"
+#include "port/crypto/sha256.hpp"
+#include "port/linux/boot_client.hpp"
 #include "port/linux/flash.hpp"
 #include "rom/board.hpp"
 
@@ -34,27 +42,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr int kInfo = 20;
 constexpr int kWarning = 30;
 constexpr int kError = 40;
-
-class OpenSslHasher final : public Hasher {
- public:
-  ~OpenSslHasher() { EVP_MD_CTX_free(context_); }
-  OpenSslHasher() = default;
-  OpenSslHasher(const OpenSslHasher&) = delete;
-  OpenSslHasher& operator=(const OpenSslHasher&) = delete;
-  void reset() override {
-    if (context_ == nullptr) context_ = EVP_MD_CTX_new();
-    EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
-  }
-  void update(Bytes data) override { EVP_DigestUpdate(context_, data.data(), data.size()); }
-  Sha256 digest() override {
-    Sha256 hash{};
-    EVP_DigestFinal_ex(context_, hash.data(), nullptr);
-    return hash;
-  }
-
- private:
-  EVP_MD_CTX* context_ = nullptr;
-};
+constexpr int kCritical = 50;
 
 TimePoint now() {
   return TimePoint(std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()));
@@ -66,6 +54,9 @@ class Board::Impl final : public Interpreter {
  public:
   Impl(asio::any_io_executor executor, Options options, std::unique_ptr<port::LinuxFlash> flash,
        mqtt::Options mqtt);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   asio::awaitable<Ending> run();
   void end(const Ending& ending);
@@ -74,69 +65,146 @@ class Board::Impl final : public Interpreter {
   python::JobId eval(std::string source, std::shared_ptr<python::JobSink> sink) override {
     return runtime_.eval(std::move(source), std::move(sink));
   }
+  python::JobId exec(std::string source, std::string name, std::shared_ptr<python::JobSink> sink) override {
+    return runtime_.exec(std::move(source), std::move(name), std::move(sink));
+  }
+  python::JobId complete(std::string prefix, std::shared_ptr<python::JobSink> sink) override {
+    return runtime_.complete(std::move(prefix), std::move(sink));
+  }
   void interrupt() override { runtime_.interrupt(); }
+  bool interrupt(python::JobId job) override { return runtime_.interrupt(job); }
 
  private:
   LogService::Environment log_environment();
-  V1Service::Environment v1_environment();
   MqttLink::Handlers link_handlers();
   PythonHost::Environment python_environment();
   python::Options python_options();
+  std::unique_ptr<UpdateService> make_updates();
+  std::unique_ptr<CrashService> make_crashes();
+  Services make_services();
+  V1Service::Environment v1_environment();
+  ChannelService::Environment channel_environment();
+  WatchdogService::Environment watchdog_environment();
+
   [[nodiscard]] StatusFields status_fields() const;
   [[nodiscard]] std::string status(bool online, std::string_view reason) const;
+  [[nodiscard]] std::string info();
 
   void on_message(const mqtt::MessageView& message);
   void on_connected(const mqtt::Connected& connected);
   void on_disconnected(const mqtt::Disconnected& disconnected);
+  void on_interpreter_crash(const python::Crash& crash);
+  void on_in_order();
   void post(std::function<void()> function);
+  void wake_channels_at(TimePoint when);
   void tick_while_busy();
+  void tick_every_second();
+  void say_hello();
   void clean_up();
+  void save_levels();
   void log(int level, std::string_view text) { log_.log(level, "board", text); }
+  [[nodiscard]] Millis uptime() const {
+    return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - started_);
+  }
+  [[nodiscard]] const Config& config() const { return options_.config; }
+  [[nodiscard]] port::BootClient& boot() const { return *options_.boot; }
 
   asio::any_io_executor executor_;
   Options options_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::shared_ptr<Impl*> alive_ = std::make_shared<Impl*>(this);  // for what was posted and comes late
+  const std::uint32_t epoch_;
   std::shared_ptr<BoardClock> clock_ = std::make_shared<BoardClock>();
   std::unique_ptr<port::LinuxFlash> flash_;
-  OpenSslHasher hasher_;
+  port::Sha256Hasher hasher_;
   std::vector<std::uint8_t> log_memory_;
   LogService log_;
+  const std::unique_ptr<UpdateService> updates_;  // null without mqboot
+  const std::unique_ptr<CrashService> crashes_;   // null without a place for them
   MqttLink link_;
+  WatchdogService watchdog_;
   PythonHost python_;
   python::Runtime runtime_;
+  Services services_;
   V1Service v1_;
-  asio::steady_timer tick_;
+  ChannelService channels_;
+  asio::steady_timer busy_timer_, second_timer_, channel_timer_;
   asio::steady_timer ended_;
   Ending ending_;
-  std::int64_t connected_at_s_ = 0;
   std::string last_trouble_;
   bool ticking_ = false;
   bool was_connected_ = false;
 };
 
+namespace {
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  while (number == 0) static_cast<void>(::getrandom(&number, sizeof number, 0));
+  return number;
+}
+
+std::uint32_t make_epoch() {
+  const auto epoch = static_cast<std::uint32_t>(random_number());
+  return epoch == 0 ? 1 : epoch;
+}
+
+std::string make_secret() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string secret;
+  for (const std::uint64_t part : {random_number(), random_number()}) {
+    for (unsigned shift = 0; shift < 64; shift += 4) secret += kDigits[(part >> shift) & 15];
+  }
+  return secret;
+}
+
+std::size_t resident_bytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "re");
+  unsigned long total = 0, resident = 0;
+  if (file != nullptr) {
+    if (std::fscanf(file, "%lu %lu", &total, &resident) != 2) resident = 0;
+    std::fclose(file);
+  }
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::string_view name_of(python::Activity::Kind kind) {
+  constexpr std::string_view kNames[] = {"stopped", "idle", "eval", "exec", "complete", "event", "task"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace
+
 Board::Impl::Impl(asio::any_io_executor executor, Options options, std::unique_ptr<port::LinuxFlash> flash,
                   mqtt::Options mqtt)
     : executor_(std::move(executor)),
       options_(std::move(options)),
+      epoch_(make_epoch()),
       flash_(std::move(flash)),
-      log_memory_(LogService::memory_bytes(options_.config.logging)),
-      log_(log_environment(), options_.config.logging, options_.config.secrets, log_memory_),
-      link_(executor_, std::move(mqtt), std::string(command::status_topic(options_.config.prefix).view()),
-            status(false, ""), std::string(command::request_filter(options_.config.prefix).view()),
-            link_handlers()),
+      log_memory_(LogService::memory_bytes(config().logging)),
+      log_(log_environment(), config().logging, config().secrets, log_memory_),
+      updates_(make_updates()),
+      crashes_(make_crashes()),
+      link_(executor_, std::move(mqtt), std::string(command::status_topic(config().prefix).view()),
+            status(false, ""), std::string(command::request_filter(config().prefix).view()), link_handlers()),
+      watchdog_(config().watchdog, watchdog_environment()),
       python_(python_environment()),
       runtime_(python_options()),
+      services_(make_services()),
       v1_(v1_environment()),
-      tick_(executor_),
+      channels_(channel_environment()),
+      busy_timer_(executor_),
+      second_timer_(executor_),
+      channel_timer_(executor_),
       ended_(executor_, asio::steady_timer::time_point::max()) {}
+
+// The interpreter's thread uses what is destroyed before it.
+Board::Impl::~Impl() { runtime_.stop(); }
 
 LogService::Environment Board::Impl::log_environment() {
   LogService::Environment environment;
-  environment.topic = command::log_topic(options_.config.prefix).view();
-  environment.since_boot = [this] {
-    return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - started_);
-  };
+  environment.topic = command::log_topic(config().prefix).view();
+  environment.since_boot = [this] { return uptime(); };
   environment.wall_clock = [clock = clock_,
                             since_boot = environment.since_boot]() -> std::optional<log::WallClock> {
     if (!clock->plausible()) return std::nullopt;
@@ -145,19 +213,94 @@ LogService::Environment Board::Impl::log_environment() {
     return log::WallClock{(time_of_day - since_boot()).count()};
   };
   environment.wake = [this] { post([this] { link_.ready(log_); }); };
-  environment.echo = options_.echo;
+  // What survives this process, for mqboot to quote; and the terminal.
+  environment.echo = [retained = boot().rtc().log(), echo = options_.echo](log::Level level,
+                                                                           std::string_view line) mutable {
+    retained.append(line);
+    if (echo) echo(level, line);
+  };
   return environment;
 }
 
 V1Service::Environment Board::Impl::v1_environment() {
-  return {.prefix = options_.config.prefix,
+  return {.prefix = config().prefix,
           .outbox = link_,
-          .files = *flash_,
-          .interpreter = *this,
+          .services = services_,
+          .post = [this](std::function<void()> function) { post(std::move(function)); }};
+}
+
+ChannelService::Environment Board::Impl::channel_environment() {
+  return {.prefix = config().prefix,
+          .outbox = link_,
+          .services = services_,
+          .epoch = epoch_,
+          .now = now,
           .post = [this](std::function<void()> function) { post(std::move(function)); },
+          .wake_at = [this](TimePoint when) { wake_channels_at(when); }};
+}
+
+Services Board::Impl::make_services() {
+  return {.files = *flash_,
           .hasher = hasher_,
-          .open_update = {},
-          .report = [this](int level, std::string_view text) { log(level, text); }};
+          .interpreter = *this,
+          .log = log_,
+          .crashes = crashes_.get(),
+          .updates = updates_.get(),
+          .report = [this](int level, std::string_view text) { log(level, text); },
+          .info_json = [this] { return info(); },
+          .end = [this](const Ending& ending) { end(ending); },
+          .level_changed =
+              [this](std::string_view logger, int level) {
+                python_.level_changed(logger, level);
+                save_levels();
+              },
+          .after =
+              [this](std::chrono::milliseconds delay, std::function<void()> function) {
+                const auto timer = std::make_shared<asio::steady_timer>(executor_, delay);
+                timer->async_wait([weak = std::weak_ptr(alive_), timer,
+                                   function = std::move(function)](const boost::system::error_code& error) {
+                  if (!error && weak.lock()) function();
+                });
+              }};
+}
+
+std::unique_ptr<UpdateService> Board::Impl::make_updates() {
+  if (!boot().under_mqboot() || boot().slots() == nullptr) return nullptr;
+  return std::make_unique<UpdateService>(boot(), config().ota,
+                                         [this](int level, std::string_view text) { log(level, text); });
+}
+
+std::unique_ptr<CrashService> Board::Impl::make_crashes() {
+  if (boot().slot_files() == nullptr) return nullptr;
+  const auto& system = boot().system();
+  CrashService::Environment environment{
+      .files = *boot().slot_files(),
+      .firmware = MQB_VERSION,
+      .image = concat(boot::name(system.choice.image), " ", boot::name(system.choice.kind), " ",
+                      boot::name(system.choice.mode)),
+      .boot_count = system.boot_count,
+      .uptime = [this] { return uptime(); },
+      .time_s = [] { return std::int64_t{std::time(nullptr)}; },
+      .log_tail = [this] { return log_.tail(4096); },
+      .report = [this](int level, std::string_view text) { log(level, text); },
+      .announced = [this] { return options_.state ? options_.state->announced_crash() : 0; },
+      .set_announced =
+          [this](boot::CrashId id) {
+            if (options_.state) options_.state->set_announced_crash(id);
+          }};
+  return std::make_unique<CrashService>(std::move(environment));
+}
+
+WatchdogService::Environment Board::Impl::watchdog_environment() {
+  return {.send =
+              [this](const std::string& secret) {
+                const auto id = command::make_request_id(random_number());
+                std::string topic(command::request_topic(config().prefix, "eval", id, "").view());
+                link_.send(std::move(topic), "\x80" + std::string(1, '\0') + feed_source(secret), false);
+              },
+          .make_secret = make_secret,
+          .pat = [this] { boot().pat(); },
+          .in_order = [this] { on_in_order(); }};
 }
 
 MqttLink::Handlers Board::Impl::link_handlers() {
@@ -169,23 +312,25 @@ MqttLink::Handlers Board::Impl::link_handlers() {
 }
 
 PythonHost::Environment Board::Impl::python_environment() {
-  return {.config = options_.config,
-          .boot = options_.boot,
-          .rtc = *options_.rtc,
-          .log = log_,
-          .link = link_,
-          .flash = *flash_,
-          .clock = clock_,
-          .executor = executor_,
-          .post = [this](std::function<void()> function) { post(std::move(function)); },
-          .end = [this](const Ending& ending) { end(ending); },
-          .failed = [](std::string_view, std::string_view) {},
-          .crashed = [](const python::Crash&) {},
-          .save_levels =
-              [this] {
-                if (options_.state) options_.state->save_levels(log_.levels());
-              },
-          .fed = [](std::string_view) { return false; }};
+  return {
+      .config = config(),
+      .unique_id = options_.unique_id,
+      .boot = boot(),
+      .updates = updates_.get(),
+      .log = log_,
+      .link = link_,
+      .flash = *flash_,
+      .clock = clock_,
+      .executor = executor_,
+      .post = [this](std::function<void()> function) { post(std::move(function)); },
+      .end = [this](const Ending& ending) { end(ending); },
+      .failed =
+          [this](std::string_view task, std::string_view traceback) {
+            if (crashes_) crashes_->add(boot::CrashCause::exception, task, traceback);
+          },
+      .crashed = [this](const python::Crash& crash) { post([this, crash] { on_interpreter_crash(crash); }); },
+      .save_levels = [this] { save_levels(); },
+      .fed = [this](std::string_view secret) { return watchdog_.fed(secret); }};
 }
 
 python::Options Board::Impl::python_options() {
@@ -204,36 +349,110 @@ void Board::Impl::post(std::function<void()> function) {
 }
 
 asio::awaitable<Ending> Board::Impl::run() {
-  log(kInfo, concat("mqboardd ", MQB_VERSION, " starts: ", options_.config.prefix, ", reset cause ",
-                    boot::name(options_.boot.reset_cause), options_.boot.safe_mode ? ", safe mode" : ""));
-  for (const auto& note : options_.notes)
-    log(note.kind == Diagnostic::Kind::error ? kError : kWarning, note.text);
-  python_.attach(runtime_);
   if (options_.state) {
     for (const auto& [logger, level] : options_.state->levels()) log_.set_level(logger, level);
   }
+  say_hello();
+  if (config().watchdog.enabled) boot().arm_watchdog(config().watchdog.timeout);
+  python_.attach(runtime_);
   link_.start();
   runtime_.start();
   post([this] { clean_up(); });
+  tick_every_second();
   co_await ended_.async_wait(kAwait);
-  log(kWarning, ending_.request == boot::ResetRequest::none ? "stopping" : "resetting");
+
+  second_timer_.cancel();
+  const bool stopped = ending_.request == boot::ResetRequest::none;
+  log(kWarning, stopped                                             ? "stopping"
+                : ending_.request == boot::ResetRequest::deep_sleep ? "going to sleep"
+                                                                    : "resetting");
   runtime_.stop();
-  co_await link_.stop(status(false, ending_.request == boot::ResetRequest::none ? "stopped" : "reset"), 2s);
+  const std::string_view reason = stopped                                             ? "stopped"
+                                  : ending_.request == boot::ResetRequest::deep_sleep ? "deep_sleep"
+                                                                                      : "reset";
+  co_await link_.stop(status(false, reason), 2s);
   co_return ending_;
 }
 
 void Board::Impl::end(const Ending& ending) {
+  if (ended_.expiry() == asio::steady_timer::time_point::min()) return;  // it ends already
   ending_ = ending;
-  ended_.cancel();
+  ended_.expires_at(asio::steady_timer::time_point::min());
+}
+
+void Board::Impl::say_hello() {
+  const auto& system = boot().system();
+  log(kInfo, concat("mqboardd ", MQB_VERSION, ", ", config().prefix, ", boot ", system.boot_count,
+                    ", reset cause ", boot::name(system.cause),
+                    boot().under_mqboot() ? concat(", slot ", boot::name(system.choice.image), " (",
+                                                   boot::name(system.choice.kind), ")")
+                                          : ""));
+  if (system.safe_mode()) log(kCritical, "SAFE MODE: no modules run; see why with crash ls, then reset");
+  if (!boot().boot_messages().empty()) log_.log(kWarning, "mqboot", boot().boot_messages());
+  for (const auto& note : options_.notes)
+    log(note.kind == Diagnostic::Kind::error ? kError : kWarning, note.text);
 }
 
 void Board::Impl::clean_up() {
-  const auto removed = command::remove_stale_temporaries(*flash_, "/", std::time(nullptr) - 24 * 3600);
+  constexpr std::int64_t kDay_s = 24 * 3600;
+  const auto removed = command::remove_stale_temporaries(*flash_, "/", std::time(nullptr) - kDay_s);
   if (removed && *removed != 0)
     log(kWarning, concat("removed ", *removed, " unfinished transfers of an earlier run"));
 }
 
+void Board::Impl::save_levels() {
+  if (options_.state) options_.state->save_levels(log_.levels());
+}
+
+void Board::Impl::on_interpreter_crash(const python::Crash& crash) {
+  if (!crashes_) return;
+  crashes_->add(boot::CrashCause::interpreter_trap, concat(crash.cause, " in ", crash.running),
+                crash.source.empty() ? "" : concat("source: ", crash.source));
+}
+
+void Board::Impl::on_in_order() {
+  if (const auto confirmed = boot().set_in_order(); !confirmed) {
+    log(kError, concat("the firmware could not be confirmed: ", describe(confirmed.error())));
+  }
+  python_.slots_changed();
+  log(kInfo, concat("in order: manageable for ", config().watchdog.all_ok.count(), " s"));
+  link_.announce();
+  if (boot().system().safe_mode() && config().watchdog.revert) {
+    log(kCritical, "leaving safe mode by a reset");
+    end({.request = boot::ResetRequest::hard, .mode = boot::ModeRequest::normal});
+  }
+}
+
+void Board::Impl::tick_every_second() {
+  second_timer_.expires_after(std::min<std::chrono::milliseconds>(1s, config().watchdog.timeout / 8));
+  second_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    watchdog_.tick(now(), link_.connected());
+    // Under mqboot the watchdog is its business, and its proof.
+    if (python_.application_starved()) boot().arm_watchdog(1ms);
+    if (!boot().under_mqboot() && (watchdog_.starved(now()) || python_.application_starved())) {
+      log(kCritical, "the watchdog was not fed");
+      if (crashes_) crashes_->add(boot::CrashCause::watchdog, "not fed in time", "");
+      return end(
+          {.request = boot::ResetRequest::hard, .origin = boot::ResetOrigin::application, .starved = true});
+    }
+    tick_every_second();
+  });
+}
+
+void Board::Impl::wake_channels_at(TimePoint when) {
+  if (when == kNever) {
+    channel_timer_.cancel();
+    return;
+  }
+  channel_timer_.expires_at(std::chrono::steady_clock::time_point(when.time_since_epoch()));
+  channel_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) channels_.on_timer();
+  });
+}
+
 void Board::Impl::on_message(const mqtt::MessageView& message) {
+  if (channels_.handle(message.topic, message.payload, message.retained)) return;
   if (v1_.handle({message.topic, message.payload, message.retained, message.duplicate}, now())) {
     tick_while_busy();
   } else {
@@ -244,8 +463,8 @@ void Board::Impl::on_message(const mqtt::MessageView& message) {
 void Board::Impl::tick_while_busy() {
   if (ticking_ || !v1_.busy()) return;
   ticking_ = true;
-  tick_.expires_after(V1Service::kLiveAfter);
-  tick_.async_wait([this](const boost::system::error_code& error) {
+  busy_timer_.expires_after(V1Service::kLiveAfter);
+  busy_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     ticking_ = false;
     v1_.tick(now());
@@ -260,12 +479,15 @@ void Board::Impl::on_connected(const mqtt::Connected& connected) {
                     connected.session_present ? ", session resumed" : ""));
   link_.ready(log_);
   python_.connection_changed(true);
+  channels_.reconnected();
+  if (crashes_) crashes_->announce();
   if (!std::exchange(was_connected_, true) && options_.first_connected) options_.first_connected();
 }
 
 void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {
   log_.disconnected();
   if (python_.connected()) python_.connection_changed(false);
+  if (disconnected.error == mqtt::Errc::cancelled) return;  // our own doing
   // The same failure again and again is one line.
   std::string trouble = disconnected.error.message();
   if (trouble == last_trouble_) return;
@@ -275,20 +497,52 @@ void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {
 
 StatusFields Board::Impl::status_fields() const {
   StatusFields fields;
-  const Config& config = options_.config;
-  fields.kind = config.kind;
-  fields.location = config.location;
-  fields.prefix = config.prefix;
-  fields.unique_id = options_.boot.unique_id;
+  const auto& system = boot().system();
+  fields.kind = config().kind;
+  fields.location = config().location;
+  fields.prefix = config().prefix;
+  fields.unique_id = options_.unique_id;
   fields.firmware_version = MQB_VERSION;
-  fields.slot = options_.boot.slot;
-  fields.slot_state = options_.boot.slot_state;
-  fields.boot_count = options_.boot.boot_count;
-  fields.reset_cause = boot::name(options_.boot.reset_cause);
-  fields.safe_mode = options_.boot.safe_mode;
-  fields.capabilities = {"eval", "get", "put", "interrupt"};
+  fields.slot = boot().under_mqboot() ? boot::name(system.choice.image) : "none";
+  fields.slot_state = boot().under_mqboot() ? boot::name(system.choice.kind) : "none";
+  fields.boot_count = system.boot_count;
+  fields.reset_cause = boot::name(system.cause);
+  fields.safe_mode = system.safe_mode();
+  fields.epoch = epoch_;
+  fields.channel_credit = ChannelService::config().window_bytes;
+  fields.channel_largest = ChannelService::config().largest_receive;
+  fields.capabilities = {"eval", "exec", "repl", "files", "log", "crash"};
+  if (updates_) fields.capabilities.emplace_back("ota");
   fields.connected_at_s = std::time(nullptr);
   return fields;
+}
+
+std::string Board::Impl::info() {
+  InfoFields info;
+  info.uptime_ms = uptime().count();
+  if (const auto space = flash_->space()) {
+    info.flash_total_bytes = space->total_bytes;
+    info.flash_free_bytes = space->free_bytes;
+  }
+  const auto memory = runtime_.memory();
+  const auto activity = runtime_.activity();
+  info.heap_used_bytes = memory.heap_used_bytes;
+  info.heap_free_bytes = memory.heap_free_bytes;
+  info.collections = memory.collections;
+  info.python_activity = concat(name_of(activity.kind), activity.name.empty() ? "" : " ", activity.name);
+  info.python_activity_ms = std::chrono::duration_cast<Millis>(activity.for_).count();
+  info.interpreter_generation = activity.generation;
+  info.events_dropped = activity.events_dropped;
+  info.log_lost = log_.lost();
+  info.resident_bytes = resident_bytes();
+  const auto& statistics = link_.client().statistics();
+  info.connections = statistics.connections;
+  info.bytes_sent = statistics.bytes_sent;
+  info.bytes_received = statistics.bytes_received;
+  info.channels_open = channels_.open_channels();
+  info.in_order = watchdog_.in_order();
+  if (crashes_) info.crash_reports = crashes_->list().size();
+  return to_json(status_fields(), info);
 }
 
 std::string Board::Impl::status(bool online, std::string_view reason) const {
@@ -306,7 +560,7 @@ std::expected<std::unique_ptr<Board>, std::string> Board::make(asio::any_io_exec
     return std::unexpected(
         concat("board.flash: ", options.config.flash.string(), ": ", describe(flash.error())));
   }
-  auto mqtt = client_options(options.config.mqtt, options.boot.unique_id);
+  auto mqtt = client_options(options.config.mqtt, options.unique_id);
   if (!mqtt) return std::unexpected(mqtt.error().message());
   return std::unique_ptr<Board>(new Board(
       std::make_unique<Impl>(std::move(executor), std::move(options), std::move(*flash), std::move(*mqtt))));

@@ -15,46 +15,25 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "board/config.hpp"
-#include "core/boot/reset.hpp"
+#include "board/services.hpp"
 #include "core/log/record.hpp"
+
+namespace mqboard::port {
+class BootClient;
+}
 
 namespace mqboard::board {
 
 class StateStore;
 
-// What is known of this start.
-struct BootInfo {
-  std::string unique_id;  // 12 hexadecimal digits, the same for ever
-  std::string slot = "none", slot_state = "none";
-  std::uint32_t boot_count = 1;
-  boot::ResetCause reset_cause = boot::ResetCause::power_on;
-  bool safe_mode = false;
-};
-
-// Memory that survives a reset, not power-on. Threads: any.
-class RtcMemory {
- public:
-  virtual ~RtcMemory() = default;
-  [[nodiscard]] virtual std::vector<std::uint8_t> read() const = 0;
-  virtual void write(Bytes data) = 0;  // at most 2048 bytes
-};
-
-// How a run of the board ended, and how it wants to be started again.
-struct Ending {
-  boot::ResetRequest request = boot::ResetRequest::none;  // none: it was stopped
-  boot::ResetOrigin origin = boot::ResetOrigin::operator_;
-  boot::ModeRequest mode = boot::ModeRequest::none;
-  std::chrono::milliseconds sleep{0};
-};
-
 class Board {
  public:
   struct Options {
     Config config;
-    BootInfo boot;
-    std::shared_ptr<RtcMemory> rtc;
-    std::shared_ptr<StateStore> state;  // for log levels; may be null
-    std::vector<Diagnostic> notes;      // for the log, as soon as there is one
+    std::string unique_id;                   // 12 hexadecimal digits, the same for ever
+    std::shared_ptr<port::BootClient> boot;  // why it starts, RTC memory, slots, watchdog
+    std::shared_ptr<StateStore> state;       // may be null: nothing is remembered
+    std::vector<Diagnostic> notes;           // for the log, as soon as there is one
     // Receives every log line as well; called from several threads, one at a time. May be empty.
     std::function<void(log::Level, std::string_view line)> echo;
     // The board has connected for the first time since its start.

@@ -43,7 +43,8 @@ void LogService::log(int level, std::string_view logger, std::string_view text) 
         sequence = entry->sequence;
       }
     }
-    wake = std::exchange(asleep_, false) || followed_;
+    wake = std::exchange(asleep_, false);
+    for (const auto& [follower, tell] : followers_) tell();
   }
   if (wake) env_.wake();
 }
@@ -91,12 +92,14 @@ std::string LogService::line(const log::Record& record) const {
   return std::string(log::format_line(record, env_.wall_clock(), into));
 }
 
-std::optional<LogService::Line> LogService::after(std::uint32_t sequence, int level) const {
+std::optional<LogService::Line> LogService::after(std::uint32_t sequence, int level,
+                                                  std::string_view logger) const {
   const std::lock_guard lock(mutex_);
   while (const auto entry = buffer_.ring().after(sequence)) {
     sequence = entry->sequence;
-    const int found = log::python_level(entry->record.level);
-    if (found >= level) return Line{sequence, found, line(entry->record)};
+    const bool wanted = log::python_level(entry->record.level) >= level;
+    if (wanted && (logger.empty() || entry->record.logger == logger))
+      return Line{sequence, line(entry->record)};
   }
   return std::nullopt;
 }
@@ -106,6 +109,11 @@ std::uint32_t LogService::last_sequence() const {
   return buffer_.ring().last_sequence();
 }
 
+std::uint32_t LogService::lost() const {
+  const std::lock_guard lock(mutex_);
+  return buffer_.ring().lost();
+}
+
 std::string LogService::tail(std::size_t bytes) const {
   std::string lines;
   for (auto found = after(0); found; found = after(found->sequence)) lines += found->text + '\n';
@@ -113,9 +121,15 @@ std::string LogService::tail(std::size_t bytes) const {
   return lines;
 }
 
-void LogService::set_followed(bool followed) {
+LogService::Follower LogService::follow(std::function<void()> wake) {
   const std::lock_guard lock(mutex_);
-  followed_ = followed;
+  followers_.emplace_back(++last_follower_, std::move(wake));
+  return last_follower_;
+}
+
+void LogService::unfollow(Follower follower) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(followers_, [follower](const auto& entry) { return entry.first == follower; });
 }
 
 }  // namespace mqboard::board

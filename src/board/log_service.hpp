@@ -49,19 +49,22 @@ class LogService final : public MessageSource {
   void disconnected() { online_ = false; }
   std::optional<Outgoing> next() override;
 
-  // The line of the first record after `sequence` that is at least as severe as `level`; walk the log with
-  // it.
+  // The first record after `sequence` that is at least as severe as `level`, of `logger` unless it is "".
   struct Line {
     std::uint32_t sequence = 0;
-    int level = 0;
     std::string text;
   };
-  [[nodiscard]] std::optional<Line> after(std::uint32_t sequence, int level = 0) const;
+  [[nodiscard]] std::optional<Line> after(std::uint32_t sequence, int level = 0,
+                                          std::string_view logger = "") const;
   [[nodiscard]] std::uint32_t last_sequence() const;
+  [[nodiscard]] std::uint32_t lost() const;  // records that had no room
   // The last lines, at most `bytes` in all, for a crash report.
   [[nodiscard]] std::string tail(std::size_t bytes) const;
-  // wake() is called for every record from now on, for those who follow the log.
-  void set_followed(bool followed);
+
+  // Calls `wake` for every record from now on, on the logging thread; `wake` must only hand over.
+  using Follower = std::uint64_t;
+  Follower follow(std::function<void()> wake);
+  void unfollow(Follower follower);
 
  private:
   [[nodiscard]] std::string line(const log::Record& record) const;
@@ -70,7 +73,8 @@ class LogService final : public MessageSource {
   mutable std::mutex mutex_;  // guards what follows
   mutable log::LogBuffer buffer_;
   bool asleep_ = true;  // the outbox was told that there is nothing
-  bool followed_ = false;
+  std::vector<std::pair<Follower, std::function<void()>>> followers_;
+  Follower last_follower_ = 0;
   std::string lent_line_;
   std::optional<std::uint32_t> lent_;
   bool online_ = false;  // I/O thread

@@ -1,20 +1,24 @@
 // mqboardd: runs one board as its configuration says.
 
 #include <unistd.h>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
 #include <string_view>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "board/board.hpp"
 #include "board/state_store.hpp"
 #include "board/text.hpp"
+#include "port/linux/boot_client.hpp"
 
 namespace mqboard::board {
 namespace {
@@ -39,6 +43,7 @@ Runs a MicroPython board that is operated over MQTT.
 exit status
   0   stopped by SIGTERM or SIGINT       2   usage
   1   the board cannot start             3   the configuration is wrong and no earlier one has worked
+  70 to 73   under mqboot: see docs/BOOT.md
 )";
 
 struct Arguments {
@@ -81,23 +86,6 @@ std::optional<Arguments> parse_arguments(int argc, char** argv, int& status) {
   }
   return arguments;
 }
-
-// In memory: without mqboot it survives what this process survives.
-class ProcessRtc final : public RtcMemory {
- public:
-  std::vector<std::uint8_t> read() const override {
-    const std::lock_guard lock(mutex_);
-    return data_;
-  }
-  void write(Bytes data) override {
-    const std::lock_guard lock(mutex_);
-    data_.assign(data.begin(), data.end());
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::uint8_t> data_;
-};
 
 void echo_line(log::Level level, std::string_view line) {
   const bool colour = ::isatty(STDERR_FILENO) != 0;
@@ -151,33 +139,37 @@ std::optional<Config> last_good(const Arguments& arguments) {
   return std::move(report.config);
 }
 
-// Runs boards until one is stopped: without mqboot a reset makes the next in this process.
+// Runs boards until one is stopped, or mqboot has to make the next: a soft reset, and without mqboot every
+// reset, makes a new board in this process.
 class Runner {
  public:
-  Runner(Arguments arguments, Loaded loaded) : arguments_(std::move(arguments)), loaded_(std::move(loaded)) {}
+  Runner(Arguments arguments, Loaded loaded, std::shared_ptr<port::BootClient> boot)
+      : arguments_(std::move(arguments)),
+        loaded_(std::move(loaded)),
+        boot_(std::move(boot)),
+        stop_(io_),
+        sleep_(io_) {}
 
   int run() {
-    asio::io_context io(1);
-    asio::signal_set signals(io, SIGTERM, SIGINT);
-    signals.async_wait([this](const boost::system::error_code& error, int) {
+    stop_.add(SIGTERM);
+    stop_.add(SIGINT);
+    stop_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
       stopping_ = true;
+      sleep_.cancel();
       if (board_) board_->stop();
     });
-    asio::co_spawn(io, run_boards(&io, &signals), [](const std::exception_ptr& failed) {
+    asio::co_spawn(io_, run_boards(), [](const std::exception_ptr& failed) {
       if (failed) std::rethrow_exception(failed);
     });
-    io.run();
+    io_.run();
     return status_;
   }
 
  private:
-  asio::awaitable<void> run_boards(asio::io_context* io, asio::signal_set* signals) {
-    const auto rtc = std::make_shared<ProcessRtc>();
-    auto cause = boot::ResetCause::power_on;
-    bool safe_mode = false;
+  asio::awaitable<void> run_boards() {
     while (!stopping_) {
-      auto made = make(io, rtc, cause, safe_mode);
+      auto made = make();
       if (!made) {
         complain(made.error());
         status_ = kCannotStart;
@@ -186,29 +178,45 @@ class Runner {
       board_ = std::move(*made);
       const Ending ending = co_await board_->run();
       board_.reset();
-      if (ending.request == boot::ResetRequest::none) break;
-      cause = ending.request == boot::ResetRequest::soft         ? boot::ResetCause::soft_reset
-              : ending.request == boot::ResetRequest::deep_sleep ? boot::ResetCause::deep_sleep
-                                                                 : boot::ResetCause::hard_reset;
-      safe_mode = ending.mode == boot::ModeRequest::safe;
-      if (!stopping_) loaded_ = reload();
+      if (stopping_ || ending.request == boot::ResetRequest::none) break;
+      if (!co_await begin_again(ending)) break;
+      loaded_ = reload();
     }
-    signals->cancel();
+    stop_.cancel();
   }
 
-  // A reset reads the configuration anew; a broken one is not used.
+  // False: the process has to end, with status_.
+  asio::awaitable<bool> begin_again(Ending ending) {
+    if (ending.request == boot::ResetRequest::soft && boot_->begin_soft_reset()) co_return true;
+    if (boot_->under_mqboot()) {
+      status_ = boot_->prepare_reset(ending.request, ending.mode, ending.origin, ending.sleep);
+      co_return false;
+    }
+    auto cause = ending.starved ? boot::ResetCause::watchdog : boot::ResetCause::hard_reset;
+    if (ending.request == boot::ResetRequest::deep_sleep) {
+      cause = boot::ResetCause::deep_sleep;
+      sleep_.expires_after(ending.sleep.count() == 0 ? std::chrono::steady_clock::duration::max() / 2
+                                                     : ending.sleep);
+      co_await sleep_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    boot_->restart_in_process(cause, ending.mode, ending.origin);
+    co_return !stopping_;
+  }
+
+  // A reset reads the configuration anew; a broken one is not used, and in safe mode the one that has worked.
   Loaded reload() {
     Loaded next = load(arguments_);
     if (!next.config) {
       next.config = std::move(loaded_.config);
-      next.source = std::move(loaded_.source);
+      next.source.reset();
     }
     return next;
   }
 
-  std::expected<std::unique_ptr<Board>, std::string> make(asio::io_context* io,
-                                                          std::shared_ptr<RtcMemory> rtc,
-                                                          boot::ResetCause cause, bool safe_mode) {
+  std::expected<std::unique_ptr<Board>, std::string> make() {
+    if (boot_->system().safe_mode()) {
+      if (auto good = last_good(arguments_)) loaded_.config = std::move(good);
+    }
     const Config& config = *loaded_.config;
     if (!make_directory(config.flash, 0777)) {
       return std::unexpected(concat("board.flash: ", config.flash.string(), ": ", std::strerror(errno)));
@@ -218,24 +226,23 @@ class Runner {
     const auto state = std::make_shared<StateStore>(std::move(*opened));
     Board::Options options;
     options.config = config;
+    options.unique_id = state->unique_id();
+    options.boot = boot_;
     options.state = state;
-    options.boot = {.unique_id = state->unique_id(),
-                    .slot = "none",
-                    .slot_state = "none",
-                    .boot_count = state->count_boot(),
-                    .reset_cause = cause,
-                    .safe_mode = safe_mode};
-    options.rtc = std::move(rtc);
     options.notes = loaded_.notes;
     if (arguments_.log_stderr) options.echo = echo_line;
     options.first_connected = [state, source = loaded_.source] {
       if (source) state->save_good_config(*source);
     };
-    return Board::make(io->get_executor(), std::move(options));
+    return Board::make(io_.get_executor(), std::move(options));
   }
 
   Arguments arguments_;
   Loaded loaded_;
+  std::shared_ptr<port::BootClient> boot_;
+  asio::io_context io_{1};
+  asio::signal_set stop_;
+  asio::steady_timer sleep_;
   std::unique_ptr<Board> board_;
   bool stopping_ = false;
   int status_ = kStopped;
@@ -254,7 +261,17 @@ int run(int argc, char** argv) {
     loaded.notes.push_back({Diagnostic::Kind::error, "running with the last configuration that worked"});
   }
   std::signal(SIGPIPE, SIG_IGN);
-  return Runner(*arguments, std::move(loaded)).run();
+  if (!make_directory(loaded.config->state, 0700)) {
+    complain(concat("board.state: ", loaded.config->state.string(), ": ", std::strerror(errno)));
+    return kCannotStart;
+  }
+  const auto most = static_cast<std::uint8_t>(std::min(loaded.config->safe_mode_after, 255U));
+  auto boot = port::BootClient::connect({(loaded.config->state / "slots").string(), most});
+  if (!boot) {
+    complain(boot.error());
+    return kCannotStart;
+  }
+  return Runner(*arguments, std::move(loaded), std::make_shared<port::BootClient>(std::move(*boot))).run();
 }
 
 }  // namespace

@@ -198,14 +198,16 @@ class FakeBoard final : public BoardApi {
 // Set files and api up, then start().
 class PythonBoard {
  public:
-  PythonBoard()
+  PythonBoard() : PythonBoard(nullptr, {}) {}
+  // With another clock than one that skips, and modules beside the board's.
+  PythonBoard(python::Clock* other_clock, std::vector<python::HostModule> more)
       : api(flash),
         runtime({.flash = flash,
                  .observer = watcher,
-                 .clock = clock,
+                 .clock = other_clock != nullptr ? *other_clock : clock,
                  .limits = {},
                  .roms = {rom::board},
-                 .modules = make_host_modules(api)}) {
+                 .modules = modules(std::move(more))}) {
     api.runtime = &runtime;
   }
   ~PythonBoard() { runtime.stop(); }
@@ -253,6 +255,13 @@ class PythonBoard {
   python::testing::Watcher watcher;
   SkippingClock clock;
   python::Runtime runtime;
+
+ private:
+  std::vector<python::HostModule> modules(std::vector<python::HostModule> more) {
+    auto all = make_host_modules(api);
+    for (auto& module : more) all.push_back(std::move(module));
+    return all;
+  }
 };
 
 }  // namespace mqboard::board::testing

@@ -105,7 +105,9 @@ asio::awaitable<void> answer_ntp(std::string server, std::function<std::int64_t(
 PythonHost::PythonHost(Environment environment)
     : env_(std::move(environment)), pins_([this](std::string_view pin, bool level) {
         if (runtime_) post_pin(*runtime_, pin, level);
-      }) {}
+      }) {
+  slots_changed();
+}
 
 void PythonHost::deliver(const mqtt::MessageView& message) {
   if (filters_.empty()) return;
@@ -151,13 +153,12 @@ BoardFacts PythonHost::facts() const {
   facts.kind = env_.config.kind;
   facts.location = env_.config.location;
   facts.prefix = env_.config.prefix;
-  for (std::size_t i = 0; i + 1 < env_.boot.unique_id.size(); i += 2) {
-    facts.unique_id.push_back(
-        static_cast<std::uint8_t>(std::stoi(env_.boot.unique_id.substr(i, 2), nullptr, 16)));
+  for (std::size_t i = 0; i + 1 < env_.unique_id.size(); i += 2) {
+    facts.unique_id.push_back(static_cast<std::uint8_t>(std::stoi(env_.unique_id.substr(i, 2), nullptr, 16)));
   }
   facts.version = MQB_VERSION;
-  facts.reset_cause = env_.boot.reset_cause;
-  facts.safe_mode = env_.boot.safe_mode;
+  facts.reset_cause = env_.boot.system().cause;
+  facts.safe_mode = env_.boot.system().safe_mode();
   facts.modules = env_.config.modules;
   return facts;
 }
@@ -232,8 +233,12 @@ void PythonHost::deep_sleep(std::chrono::milliseconds duration) {
   request_end({.request = boot::ResetRequest::deep_sleep, .sleep = duration});
 }
 
-python::ByteString PythonHost::rtc_memory() const { return env_.rtc.read(); }
-void PythonHost::set_rtc_memory(python::ByteString data) { env_.rtc.write(data); }
+python::ByteString PythonHost::rtc_memory() const {
+  const Bytes data = env_.boot.rtc().user().read();
+  return {data.begin(), data.end()};
+}
+
+void PythonHost::set_rtc_memory(python::ByteString data) { env_.boot.rtc().user().write(data); }
 
 bool PythonHost::feed_watchdog(std::string_view secret) { return env_.fed(secret); }
 
@@ -241,11 +246,56 @@ void PythonHost::feed_application_watchdog(std::chrono::milliseconds timeout) {
   starves_at_ms_ = steady_ms() + timeout.count();
 }
 
-SlotFacts PythonHost::running_slot() const { return {.label = "dev", .size_bytes = 0, .confirmed = true}; }
-std::optional<SlotFacts> PythonHost::other_slot() const { return std::nullopt; }
-BoardApi::Answer<void> PythonHost::confirm_image() { return {}; }
-BoardApi::Answer<void> PythonHost::select_slot(std::string_view) {
-  return std::unexpected(os_exception(ENOENT));
+namespace {
+
+SlotFacts slot_facts(const boot::SlotStore& slots, boot::SlotId slot) {
+  const auto& record = slots.record(slot);
+  return {.label = std::string(boot::name(slot)),
+          .size_bytes = record.image_bytes,
+          .confirmed = record.state == boot::SlotState::confirmed};
+}
+
+}  // namespace
+
+// Slot records change on the I/O thread while Python may read here: what is asked of them is copied there
+// once.
+SlotFacts PythonHost::running_slot() const {
+  const std::lock_guard lock(slots_mutex_);
+  return running_;
+}
+
+std::optional<SlotFacts> PythonHost::other_slot() const {
+  const std::lock_guard lock(slots_mutex_);
+  return other_;
+}
+
+void PythonHost::slots_changed() {
+  const boot::BootImage image = env_.boot.system().choice.image;
+  const auto slot = boot::slot_of(image);
+  const std::lock_guard lock(slots_mutex_);
+  running_ = {.label = env_.boot.under_mqboot() ? std::string(boot::name(image)) : "dev", .confirmed = true};
+  other_.reset();
+  if (!slot || env_.boot.slots() == nullptr) return;
+  running_ = slot_facts(*env_.boot.slots(), *slot);
+  other_ = slot_facts(*env_.boot.slots(), boot::other(*slot));
+}
+
+BoardApi::Answer<void> PythonHost::confirm_image() {
+  env_.post([this] {
+    if (env_.updates != nullptr) env_.updates->confirm();
+    slots_changed();
+  });
+  return {};
+}
+
+BoardApi::Answer<void> PythonHost::select_slot(std::string_view label) {
+  const auto other = other_slot();
+  if (!other || other->label != label || other->size_bytes == 0) return std::unexpected(os_exception(ENOENT));
+  env_.post([this] {
+    if (env_.updates != nullptr) env_.updates->roll_back();
+    slots_changed();
+  });
+  return {};
 }
 
 NetworkFacts PythonHost::network() const { return network_facts(); }

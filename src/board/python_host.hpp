@@ -17,6 +17,7 @@
 #include "board/log_service.hpp"
 #include "board/mqtt_link.hpp"
 #include "board/python_api.hpp"
+#include "port/linux/boot_client.hpp"
 
 namespace mqboard::board {
 
@@ -28,8 +29,9 @@ class PythonHost final : public BoardApi, public python::Observer {
 
   struct Environment {
     const Config& config;
-    const BootInfo& boot;
-    RtcMemory& rtc;
+    const std::string& unique_id;
+    port::BootClient& boot;
+    Updates* updates;  // null: no slots
     LogService& log;
     MqttLink& link;
     FileSystem& flash;
@@ -40,7 +42,7 @@ class PythonHost final : public BoardApi, public python::Observer {
     std::function<void(const Ending&)> end;
     std::function<void(std::string_view task, std::string_view traceback)> failed;
     std::function<void(const python::Crash&)> crashed;
-    // The log levels changed: keep them.
+    // A log level was changed by Python: keep it.
     std::function<void()> save_levels;
     // The secret of the watchdog's round trip came back.
     std::function<bool(std::string_view secret)> fed;
@@ -55,6 +57,11 @@ class PythonHost final : public BoardApi, public python::Observer {
   void connection_changed(bool connected);
   // The application's own watchdog has starved.
   [[nodiscard]] bool application_starved() const;
+
+  // A slot record was changed.
+  void slots_changed();
+  // An operator changed a logger's level.
+  void level_changed(std::string_view logger, int level) { post_log_level(*runtime_, logger, level); }
 
   // python::Observer
   void console(python::Stream stream, Bytes line) override;
@@ -98,6 +105,9 @@ class PythonHost final : public BoardApi, public python::Observer {
   SimulatedPins pins_;
   std::shared_ptr<std::atomic<std::size_t>> publishing_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<bool> connected_ = false;
+  mutable std::mutex slots_mutex_;  // guards the next two
+  SlotFacts running_;
+  std::optional<SlotFacts> other_;
   std::atomic<std::int64_t> starves_at_ms_ = 0;  // steady clock; 0: not armed
   std::set<std::string, std::less<>> filters_;   // I/O thread
   std::uint64_t dropped_ = 0;                    // I/O thread: messages Python did not take in time

@@ -77,13 +77,15 @@ std::string StateStore::unique_id() {
   return id;
 }
 
-std::uint32_t StateStore::count_boot() {
+std::uint32_t StateStore::number(std::string_view name) {
+  const auto known = read(name);
   std::string_view text;
-  const auto known = read("boot_count");
   if (known) text = *known;
-  const std::uint32_t count = parse<std::uint32_t>(cut(text, '\n')).value_or(0) + 1;
-  static_cast<void>(replace_file(*files_, "boot_count", as_bytes(concat(count, "\n"))));
-  return count;
+  return parse<std::uint32_t>(cut(text, '\n')).value_or(0);
+}
+
+void StateStore::set_number(std::string_view name, std::uint32_t value) {
+  static_cast<void>(replace_file(*files_, name, as_bytes(concat(value, "\n"))));
 }
 
 void StateStore::save_good_config(const ConfigSource& source) {

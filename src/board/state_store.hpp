@@ -26,8 +26,10 @@ class StateStore {
 
   // 12 hexadecimal digits: made up at the first start, the same from then on.
   std::string unique_id();
-  // How often the board was started without mqboot, this start included.
-  std::uint32_t count_boot();
+
+  // The last crash report that was announced; 0: none.
+  std::uint32_t announced_crash() { return number("crash_announced"); }
+  void set_announced_crash(std::uint32_t id) { set_number("crash_announced", id); }
 
   // The configuration that has worked, secrets included.
   void save_good_config(const ConfigSource& source);
@@ -42,6 +44,8 @@ class StateStore {
  private:
   explicit StateStore(std::unique_ptr<FileSystem> files) : files_(std::move(files)) {}
   [[nodiscard]] std::optional<std::string> read(std::string_view name);
+  [[nodiscard]] std::uint32_t number(std::string_view name);
+  void set_number(std::string_view name, std::uint32_t value);
 
   std::unique_ptr<FileSystem> files_;
 };

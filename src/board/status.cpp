@@ -28,9 +28,7 @@ class Object {
   std::string out_ = "{";
 };
 
-}  // namespace
-
-std::string to_json(const StatusFields& fields) {
+Object status_object(const StatusFields& fields) {
   Object out;
   out.flag("online", fields.online);
   out.raw("protocols", fields.epoch != 0 ? "[1,2]" : "[1]").flag("put_ack", true);
@@ -60,6 +58,36 @@ std::string to_json(const StatusFields& fields) {
   out.raw("capabilities", names + "]");
   if (fields.connected_at_s != 0) out.number("connected_at", fields.connected_at_s);
   out.text("reason", fields.reason);
+  return out;
+}
+
+std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+}  // namespace
+
+std::string to_json(const StatusFields& fields) { return status_object(fields).close(); }
+
+std::string to_json(const StatusFields& fields, const InfoFields& info) {
+  Object out = status_object(fields);
+  out.number("uptime_ms", info.uptime_ms).flag("in_order", info.in_order);
+  out.object(
+      "flash",
+      Object().number("total", number(info.flash_total_bytes)).number("free", number(info.flash_free_bytes)));
+  out.object("python", Object()
+                           .text("activity", info.python_activity)
+                           .number("activity_ms", info.python_activity_ms)
+                           .number("heap_used", number(info.heap_used_bytes))
+                           .number("heap_free", number(info.heap_free_bytes))
+                           .number("collections", number(info.collections))
+                           .number("generation", info.interpreter_generation)
+                           .number("events_dropped", number(info.events_dropped)));
+  out.object("mqtt", Object()
+                         .number("connections", number(info.connections))
+                         .number("bytes_sent", number(info.bytes_sent))
+                         .number("bytes_received", number(info.bytes_received))
+                         .number("channels", number(info.channels_open)));
+  out.number("log_lost", number(info.log_lost)).number("crash_reports", number(info.crash_reports));
+  out.number("resident_bytes", number(info.resident_bytes));
   return out.close();
 }
 

@@ -25,4 +25,24 @@ struct StatusFields {
 
 std::string to_json(const StatusFields& fields);
 
+// What the operation `info` adds to it.
+struct InfoFields {
+  std::int64_t uptime_ms = 0;
+  std::uint64_t flash_total_bytes = 0, flash_free_bytes = 0;
+  std::size_t heap_used_bytes = 0, heap_free_bytes = 0;
+  std::uint64_t collections = 0;
+  std::string python_activity;  // what the interpreter does, and for how long
+  std::int64_t python_activity_ms = 0;
+  unsigned interpreter_generation = 0;
+  std::uint64_t events_dropped = 0;
+  std::uint64_t log_lost = 0;
+  std::size_t resident_bytes = 0;
+  std::uint64_t connections = 0, bytes_sent = 0, bytes_received = 0;
+  std::size_t channels_open = 0;
+  bool in_order = false;
+  std::size_t crash_reports = 0;
+};
+
+std::string to_json(const StatusFields& fields, const InfoFields& info);
+
 }  // namespace mqboard::board

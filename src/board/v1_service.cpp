@@ -61,7 +61,8 @@ class V1Service::Put final : public Transfer {
   Put(V1Service& service, std::string_view path)
       : service_(service),
         path_(path),
-        file_(std::make_unique<command::FileSink>(service.env_.files, service.env_.hasher, scratch_)),
+        file_(std::make_unique<command::FileSink>(service.env_.services.files, service.env_.services.hasher,
+                                                  scratch_)),
         receiver_(*file_) {}
   Put(V1Service& service, std::string_view name, std::unique_ptr<UpdateSink> update)
       : service_(service), command_("ota"), path_(name), update_(std::move(update)), receiver_(*update_) {}
@@ -80,7 +81,7 @@ class V1Service::Put final : public Transfer {
       service_.reply(ReplyKind::out, service_.assembler_.id(admission.stream), as_text(step.reply));
     }
     if (!step.finished) return;
-    service_.env_.report(kInfo, concat(command_, " ", path_, ": ", bytes_, " bytes"));
+    service_.env_.services.report(kInfo, concat(command_, " ", path_, ": ", bytes_, " bytes"));
     service_.finish(admission.stream, step.reply);
   }
 
@@ -102,7 +103,7 @@ class V1Service::Get final : public Transfer, public MessageSource {
         stream_(stream),
         path_(path),
         topic_(command::reply_topic(service.env_.prefix, ReplyKind::out, service.assembler_.id(stream))),
-        sender_(service.env_.files) {}
+        sender_(service.env_.services.files) {}
   ~Get() override { service_.env_.outbox.forget(*this); }
   Get(const Get&) = delete;
   Get& operator=(const Get&) = delete;
@@ -110,7 +111,7 @@ class V1Service::Get final : public Transfer, public MessageSource {
   Status open() { return sender_.open(path_); }
 
   void message(const Admission&) override {
-    const auto info = service_.env_.files.stat(path_);
+    const auto info = service_.env_.services.files.stat(path_);
     buffer_.resize(v1::kHeaderBytes + chunk_bytes(info ? info->size_bytes : 0));
     service_.env_.outbox.ready(*this);
   }
@@ -165,7 +166,7 @@ class V1Service::Eval final : public MessageSource, public std::enable_shared_fr
         if (const auto self = weak.lock()) self->service_.env_.outbox.ready(*self);
       });
     });
-    service_.env_.interpreter.eval(std::move(source), pipe_);
+    service_.env_.services.interpreter.eval(std::move(source), pipe_);
   }
 
   std::optional<Outgoing> next() override {
@@ -271,7 +272,7 @@ bool V1Service::handle(const Request& request, TimePoint now) {
   }
   constexpr std::string_view kCommands[] = {"eval", "get", "put", "interrupt", "ota"};
   if (std::ranges::find(kCommands, topic->command) == std::end(kCommands) ||
-      (topic->command == "ota" && !env_.open_update)) {
+      (topic->command == "ota" && env_.services.updates == nullptr)) {
     reply(ReplyKind::err, topic->id, v1::unsupported_command(topic->command));
     return true;
   }
@@ -292,7 +293,8 @@ bool V1Service::handle(const Request& request, TimePoint now) {
     case Verdict::ignore:
       break;
     case Verdict::refuse:
-      env_.report(kWarning, concat("refused ", topic->command, " ", topic->tail, ": ", admission.why.view()));
+      env_.services.report(kWarning,
+                           concat("refused ", topic->command, " ", topic->tail, ": ", admission.why.view()));
       reply(ReplyKind::err, topic->id, v1::protocol_error(topic->command, admission.why));
       // A retained message or one too many belongs to no stream; otherwise its stream is dead.
       if (!request.retained && transfers_[admission.stream] && assembler_.id(admission.stream) == topic->id) {
@@ -326,7 +328,7 @@ void V1Service::begin_update(const command::RequestTopic& topic, const Admission
   if (!hash) {
     return fail(admission.stream, v1::protocol_error("ota", "the topic must end in the image's SHA-256"));
   }
-  auto update = env_.open_update(*hash);
+  auto update = env_.services.updates->open(*hash);
   if (!update) return fail(admission.stream, error_text("ota", "", update.error()));
   transfers_[admission.stream] = std::make_unique<Put>(*this, topic.tail, std::move(*update));
   transfers_[admission.stream]->message(admission);
@@ -347,8 +349,8 @@ void V1Service::begin_eval(const Admission& admission) {
 }
 
 void V1Service::interrupt(const Admission& admission) {
-  env_.report(kWarning, "interrupt by an operator");
-  env_.interpreter.interrupt();
+  env_.services.report(kWarning, "interrupt by an operator");
+  env_.services.interpreter.interrupt();
   const std::string message = "\xff\xffOK";
   reply(ReplyKind::out, assembler_.id(admission.stream), message);
   finish(admission.stream, as_bytes(message));

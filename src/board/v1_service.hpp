@@ -13,26 +13,10 @@
 
 #include "board/outbox.hpp"
 #include "board/output_pipe.hpp"
-#include "core/base/hasher.hpp"
+#include "board/services.hpp"
 #include "core/command/v1.hpp"
 
 namespace mqboard::board {
-
-// The interpreter as the services use it: python::Runtime, or a test's stand-in.
-class Interpreter {
- public:
-  virtual python::JobId eval(std::string source, std::shared_ptr<python::JobSink> sink) = 0;
-  virtual void interrupt() = 0;
-
- protected:
-  ~Interpreter() = default;
-};
-
-// Where an ota goes. Destroyed after commit or abort.
-class UpdateSink : public command::TransferSink {
- public:
-  virtual ~UpdateSink() = default;
-};
 
 class V1Service {
  public:
@@ -48,15 +32,9 @@ class V1Service {
   struct Environment {
     std::string prefix;
     Outbox& outbox;
-    FileSystem& files;
-    Interpreter& interpreter;
+    Services& services;
     // Runs a function on the I/O thread soon; called from any thread.
     std::function<void(std::function<void()>)> post;
-    Hasher& hasher;
-    // Opens the inactive slot for an image with this SHA-256; empty when the board takes no updates.
-    std::function<Result<std::unique_ptr<UpdateSink>, command::Status>(const Sha256&)> open_update;
-    // For the board's log, e.g. (20, "put /main.py: 1234 bytes"); levels as in config.hpp.
-    std::function<void(int level, std::string_view)> report;
   };
 
   explicit V1Service(Environment environment);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "board/log_service.hpp"
 #include "board/testing.hpp"
 #include "port/linux/flash.hpp"
 
@@ -35,6 +36,13 @@ class FakeInterpreter final : public Interpreter {
       sink->done(std::move(outcome));
     }
   };
+  python::JobId exec(std::string source, std::string, std::shared_ptr<python::JobSink> sink) override {
+    return eval(std::move(source), std::move(sink));
+  }
+  python::JobId complete(std::string, std::shared_ptr<python::JobSink>) override {
+    return python::JobId::none;
+  }
+  bool interrupt(python::JobId) override { return false; }
   python::JobId eval(std::string source, std::shared_ptr<python::JobSink> sink) override {
     jobs.push_back({std::move(source), std::move(sink)});
     return static_cast<python::JobId>(jobs.size());
@@ -63,6 +71,17 @@ class FakeUpdate final : public UpdateSink {
   std::string& log_;
 };
 
+class FakeUpdates final : public Updates {
+ public:
+  Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256&) override {
+    return std::make_unique<FakeUpdate>(log);
+  }
+  command::Status confirm() override { return {}; }
+  command::Status roll_back() override { return {}; }
+  std::string status_json() override { return "{}"; }
+  std::string log;
+};
+
 class V1 : public ::testing::Test {
  protected:
   V1() : service_(std::make_unique<V1Service>(environment())) {}
@@ -72,16 +91,14 @@ class V1 : public ::testing::Test {
     std::string pattern = (std::filesystem::temp_directory_path() / "mqb-v1-XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
     files_ = std::move(*port::LinuxFlash::open_root(directory_));
-    return {"p/q",
-            outbox_,
-            *files_,
-            interpreter_,
-            [](std::function<void()> function) { function(); },
-            hasher_,
-            [this](const Sha256&) -> Result<std::unique_ptr<UpdateSink>, command::Status> {
-              return std::make_unique<FakeUpdate>(update_);
-            },
-            [this](int, std::string_view text) { reports_.emplace_back(text); }};
+    services_.emplace(
+        Services{.files = *files_,
+                 .hasher = hasher_,
+                 .interpreter = interpreter_,
+                 .log = log_,
+                 .updates = &updates_,
+                 .report = [this](int, std::string_view text) { reports_.emplace_back(text); }});
+    return {"p/q", outbox_, *services_, [](std::function<void()> function) { function(); }};
   }
 
   void send(std::string command_id_tail, std::string payload, bool retained = false, bool duplicate = false) {
@@ -117,7 +134,10 @@ class V1 : public ::testing::Test {
   testing::FakeOutbox outbox_;
   FakeInterpreter interpreter_;
   NoHasher hasher_;
-  std::string update_;
+  FakeUpdates updates_;
+  std::vector<std::uint8_t> log_memory_ = std::vector<std::uint8_t>(LogService::memory_bytes({}));
+  LogService log_{{}, {}, {}, log_memory_};
+  std::optional<Services> services_;
   std::vector<std::string> reports_;
   TimePoint now_{};
   std::unique_ptr<V1Service> service_;
@@ -250,7 +270,9 @@ TEST_F(V1, PutAcknowledgesEveryEighthMessageAndIsAtomic) {
     const std::string chunk(1400, static_cast<char>('a' + i));
     all += chunk;
     send("put/p//f", std::string{static_cast<char>(i == 19 ? 0x80 : 0), static_cast<char>(i)} + chunk);
-    if (i < 19) EXPECT_EQ(file("f"), "old");
+    if (i < 19) {
+      EXPECT_EQ(file("f"), "old");
+    }
   }
   EXPECT_EQ(file("f"), all);
   EXPECT_THAT(replies(), ElementsAre("out/p \xff\xffSEQ 8", "out/p \xff\xffSEQ 16", "out/p \xff\xffOK"));
@@ -325,7 +347,7 @@ TEST_F(V1, OtaGoesToTheSlotAndNeedsAHash) {
   EXPECT_THAT(replies(), ElementsAre(HasSubstr("SHA-256")));
   send("ota/p/" + std::string(64, 'a'), kLast0 + "image");
   EXPECT_THAT(replies(), ElementsAre("out/p \xff\xffOK"));
-  EXPECT_EQ(update_, "image|commit");
+  EXPECT_EQ(updates_.log, "image|commit");
 }
 
 TEST_F(V1, TransferLeftOpen_IsAbortedWhenTheServiceEnds) {

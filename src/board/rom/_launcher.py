@@ -11,7 +11,7 @@ def _import_own():
     # While sys.path is what launcher_source() made it: none of the board's own modules may come from a file on flash of
     # the same name.
     import asyncio, gc, json, logging, machine, micropython, os, time
-    import _gc, _tasks, board, mqtt, watchdog
+    import _gc, _tasks, _time, board, mqtt, watchdog
     sys.modules['gc'] = _gc
     sys.path[:] = ['', '/rom', '.frozen', '/lib', _APPS]
 
@@ -65,6 +65,23 @@ def _start(name):
         failed(name, e, 'cannot be started')
 
 
+def _stream(name):
+    # open_connection() and its like, loaded when they are first used.
+    if name in ('Stream', 'StreamReader', 'StreamWriter', 'Server', 'open_connection', 'start_server'):
+        import asyncio.stream
+        return getattr(asyncio.stream, name)
+    raise AttributeError(name)
+
+
+def _close_sockets():
+    # Those of the interpreter before this one.
+    try:
+        import _socket
+    except ImportError:
+        return
+    _socket.close_all()
+
+
 def _cause(machine):
     number = machine.reset_cause()
     for name in dir(machine):
@@ -83,6 +100,8 @@ def run(main):
     asyncio.get_event_loop().set_exception_handler(on_exception)
     # A script that starts over with its tasks, as MicroPython's documentation advises, must not end the modules'.
     asyncio.new_event_loop = asyncio.get_event_loop
+    asyncio.__getattr__ = _stream
+    _close_sockets()
     log.info('mqboard %s, %s, %s%s', board.version, board.prefix, _cause(machine), ', SAFE MODE' if board.safemode else '')
     if board.safemode:
         log.warning('safe mode: boot.py, modules and main.py are left out')

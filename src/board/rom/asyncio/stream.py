@@ -1,0 +1,155 @@
+# asyncio's streams over the sockets of socket.py.
+import _socket
+import socket
+from asyncio import create_task
+
+
+class Stream:
+    def __init__(self, s, e={}):
+        self.s = s
+        self.e = e
+        self.out = b''
+        s.setblocking(False)
+
+    def get_extra_info(self, what):
+        return self.e[what]
+
+    def close(self):
+        pass
+
+    async def wait_closed(self):
+        self.s.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *args):
+        await self.wait_closed()
+
+    async def _receive(self, size):
+        while True:
+            data = _socket.receive(self.s._handle, size)
+            if data is not None:
+                return data
+            await self.s._ready(0)
+
+    async def read(self, n=-1):
+        if n >= 0:
+            return await self._receive(n)
+        data = b''
+        while True:
+            more = await self._receive(4096)
+            if not more:
+                return data
+            data += more
+
+    async def readinto(self, buffer):
+        data = await self._receive(len(buffer))
+        buffer[:len(data)] = data
+        return len(data)
+
+    async def readexactly(self, n):
+        data = b''
+        while len(data) < n:
+            more = await self._receive(n - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    async def readline(self):
+        line = b''
+        while not line.endswith(b'\n'):
+            c = await self._receive(1)
+            if not c:
+                break
+            line += c
+        return line
+
+    def write(self, data):
+        if isinstance(data, str):
+            data = data.encode()
+        if not self.out:
+            # Straight out, as far as it goes: drain() sends the rest.
+            sent = _socket.send(self.s._handle, data) or 0
+            if sent == len(data):
+                return
+            data = memoryview(data)[sent:]
+        self.out += bytes(data)
+
+    async def drain(self):
+        while self.out:
+            sent = _socket.send(self.s._handle, self.out)
+            if sent is None:
+                await self.s._ready(1)
+            else:
+                self.out = self.out[sent:]
+
+
+StreamReader = Stream
+StreamWriter = Stream
+
+
+def _no_tls(ssl):
+    if ssl:
+        raise NotImplementedError('TLS')
+
+
+async def open_connection(host, port, ssl=None, server_hostname=None):
+    _no_tls(ssl)
+    import json
+    found = json.loads(await _socket.resolve(host, port, 0))
+    family, address, port = found[0]
+    s = socket.socket(family)
+    s.setblocking(False)
+    try:
+        if _socket.connect(s._handle, address, port) is None:
+            await s._ready(1)
+            s._check()
+    except BaseException:
+        s.close()
+        raise
+    stream = Stream(s, {'peername': (address, port)})
+    return stream, stream
+
+
+class Server:
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *args):
+        self.close()
+        await self.wait_closed()
+
+    def close(self):
+        self.task.cancel()
+
+    async def wait_closed(self):
+        try:
+            await self.task
+        except BaseException:
+            pass
+
+    async def _serve(self, s, callback):
+        try:
+            while True:
+                handle = _socket.accept(s._handle)
+                if handle is None:
+                    await s._ready(0)
+                    continue
+                client = socket.socket(s._family, _handle=handle)
+                stream = Stream(client, {'peername': client.getpeername()})
+                create_task(callback(stream, stream))
+        finally:
+            s.close()
+
+
+async def start_server(callback, host, port, backlog=5, ssl=None):
+    _no_tls(ssl)
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((host, port))
+    s.listen(backlog)
+    server = Server()
+    server.task = create_task(server._serve(s, callback))
+    return server

@@ -1,0 +1,152 @@
+#include "board/update_service.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "board/text.hpp"
+
+namespace mqboard::board {
+
+using command::Status;
+using command::StatusCode;
+
+namespace {
+
+Status status_of(const boot::InstallFailure& failure) {
+  if (failure.error == boot::ImageError::storage && failure.storage) {
+    return {command::status_code(*failure.storage), concat("firmware slot: ", describe(*failure.storage))};
+  }
+  using enum boot::ImageError;
+  StatusCode code = StatusCode::refused;
+  switch (failure.error) {
+    case hash_mismatch:
+    case truncated:
+    case trailing:
+      code = StatusCode::integrity;
+      break;
+    case too_large:
+      code = StatusCode::too_large;
+      break;
+    case not_in_progress:
+      code = StatusCode::internal;
+      break;
+    default:
+      break;
+  }
+  return {code, boot::describe(failure.error)};
+}
+
+boot::ImagePolicy policy(const port::BootClient& boot, const OtaConfig& config) {
+  boot::ImagePolicy policy;
+  policy.product = *boot::Label::make("mqboard");
+  policy.hardware = boot.system().hardware;
+  policy.allow_plain = config.allow_unsigned;
+  return policy;
+}
+
+std::string read_text(const std::string& path) {
+  std::string text(4096, '\0');
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const ssize_t count = fd < 0 ? 0 : ::read(fd, text.data(), text.size());
+  if (fd >= 0) ::close(fd);
+  text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  return text;
+}
+
+void append_slot(std::string& json, const boot::SlotStore& slots, boot::SlotId slot) {
+  const auto& record = slots.record(slot);
+  json += concat(",\"", boot::name(slot), "\":{\"state\":\"", boot::name(record.state), "\"");
+  if (record.reason != boot::BadReason::none)
+    json += concat(",\"reason\":\"", boot::name(record.reason), "\"");
+  if (!record.version.empty()) {
+    json += ",\"version\":";
+    append_json_string(json, record.version.view());
+  }
+  json += concat(",\"bytes\":", record.image_bytes, ",\"security_counter\":", record.security_counter, "}");
+}
+
+}  // namespace
+
+class UpdateService::Installation final : public UpdateSink {
+ public:
+  explicit Installation(UpdateService& service) : service_(service) { service_.active_ = this; }
+  ~Installation() override { abort(); }
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
+
+  Status write(Bytes data) override {
+    if (const auto written = service_.installer_.write(data); !written) return status_of(written.error());
+    return {};
+  }
+  Status commit() override {
+    const auto slot = service_.installer_.commit();
+    release();
+    if (!slot) return status_of(slot.error());
+    service_.report_(
+        30, concat("new firmware in slot ", boot::name(*slot), ": it runs on trial with the next reset"));
+    return {};
+  }
+  void abort() override {
+    if (service_.active_ == this) service_.installer_.abort();
+    release();
+  }
+
+ private:
+  void release() {
+    if (service_.active_ == this) service_.active_ = nullptr;
+  }
+  UpdateService& service_;
+};
+
+UpdateService::UpdateService(port::BootClient& boot, const OtaConfig& config,
+                             std::function<void(int, std::string_view)> report)
+    : boot_(boot),
+      report_(std::move(report)),
+      scratch_(16 * 1024),
+      installer_(*boot.slots(), policy(boot, config), {hasher_, keys_, scratch_}) {
+  if (const auto added = port::add_keys_from(*boot.slot_files(), "keys", keys_); !added)
+    report_(40, added.error());
+  if (config.public_key.empty()) return;
+  if (const auto key = port::public_key_from_pem(read_text(config.public_key))) {
+    keys_.add(*key);
+  } else {
+    report_(40, concat("ota.public_key: ", config.public_key, ": ", key.error()));
+  }
+}
+
+UpdateService::~UpdateService() = default;
+
+Result<std::unique_ptr<UpdateSink>, Status> UpdateService::open(const Sha256& announced) {
+  if (active_ != nullptr) return Failure<Status>({StatusCode::busy, "another update is being installed"});
+  if (const auto begun = installer_.begin(boot_.system().choice.image, announced); !begun) {
+    return Failure<Status>(status_of(begun.error()));
+  }
+  return std::make_unique<Installation>(*this);
+}
+
+Status UpdateService::confirm() {
+  if (const auto confirmed = boot_.confirm(); !confirmed) {
+    return {command::status_code(confirmed.error()), concat("slot record: ", describe(confirmed.error()))};
+  }
+  report_(30, "firmware confirmed by an operator");
+  return {};
+}
+
+Status UpdateService::roll_back() {
+  if (const auto rolled = boot_.roll_back(); !rolled)
+    return {StatusCode::refused, boot::describe(rolled.error())};
+  report_(50, "firmware rolled back by an operator: the other slot runs with the next reset");
+  return {};
+}
+
+std::string UpdateService::status_json() {
+  const auto& system = boot_.system();
+  std::string json = concat("{\"running\":\"", boot::name(system.choice.image), "\",\"kind\":\"",
+                            boot::name(system.choice.kind), "\",\"hardware\":");
+  append_json_string(json, system.hardware.view());
+  json += concat(",\"trusted_keys\":", keys_.size());
+  for (const boot::SlotId slot : {boot::SlotId::a, boot::SlotId::b}) append_slot(json, *boot_.slots(), slot);
+  return json + "}";
+}
+
+}  // namespace mqboard::board
