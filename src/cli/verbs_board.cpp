@@ -104,7 +104,10 @@ Done perform(LogLevel verb, Context context) {
   }
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
-  if (!verb.level.empty()) co_return co_await (*board)->set_log_level({verb.logger, level});
+  if (!verb.level.empty()) {
+    const LoggerLevel wanted{verb.logger, level};
+    co_return co_await (*board)->set_log_level(wanted);
+  }
   auto levels = co_await (*board)->log_levels();
   if (!levels) co_return std::unexpected(levels.error());
   std::vector<json::Value> records;

@@ -74,12 +74,12 @@ Done view_since_boot(Context context, LogPrinter& printer) {
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
   const std::string topic = context.settings.log_topic;
-  auto done = co_await (*board)->follow_log({.level = 0, .logger = "", .since_boot = true},
-                                            [&](Bytes line) -> Result<> {
-                                              printer.message(topic, as_text(line));
-                                              if (printer.done()) return fail(ExitStatus::ok, "");
-                                              return {};
-                                            });
+  const LogFilter filter{.level = 0, .logger = {}, .since_boot = true};
+  auto done = co_await (*board)->follow_log(filter, [&](Bytes line) -> Result<> {
+    printer.message(topic, as_text(line));
+    if (printer.done()) return fail(ExitStatus::ok, "");
+    return {};
+  });
   if (!done && done.error().status == ExitStatus::ok) co_return Result<>{};
   co_return done;
 }

@@ -68,9 +68,11 @@ Done perform(Exec verb, Context context) {
     context.console.script_error(data);
     return {};
   };
-  const std::string name(verb.file == "-" ? "<stdin>" : base_name(verb.file));
-  auto done =
-      co_await (*board)->exec({std::move(*source), name, std::move(verb.arguments)}, {printer.sink(), error});
+  // Named, because GCC 12 destroys braced temporaries of a co_await expression twice.
+  const Script script{std::move(*source), std::string(verb.file == "-" ? "<stdin>" : base_name(verb.file)),
+                      std::move(verb.arguments)};
+  const Streams streams{printer.sink(), error};
+  auto done = co_await (*board)->exec(script, streams);
   if (done || !context.console.json()) printer.finish("output", false);
   if (!done) co_return std::unexpected(std::move(done.error()));
   if (*done != 0) co_return fail(static_cast<ExitStatus>(*done), "");
