@@ -26,6 +26,15 @@ void Decoder::text(std::string_view& value) {
   if (found != Violation::none) fail(found);
 }
 
+void Decoder::topic_or_nothing(std::string_view& value) {
+  Bytes bytes;
+  binary(bytes);
+  value = as_text(bytes);
+  if (value.empty() || is_topic_name(value)) return;
+  const Violation found = check_text(bytes);
+  fail(found != Violation::none ? found : Violation::topic_name);
+}
+
 void Decoder::filter(std::string_view& value) {
   text(value);
   require(is_topic_filter(value), Violation::topic_filter);

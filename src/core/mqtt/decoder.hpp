@@ -37,6 +37,7 @@ class Decoder {
   }
   void text(std::string_view& value);
   void filter(std::string_view& value);
+  void topic_or_nothing(std::string_view& value);  // empty with a topic alias (5.0)
   void optional_text(std::optional<std::string_view>& value) { text(value.emplace()); }
   void optional_binary(std::optional<Bytes>& value) { binary(value.emplace()); }
   void payload(Bytes& value) { value = rest(); }

@@ -23,7 +23,7 @@ enum class PayloadMode : std::uint8_t { included, elsewhere };
 class Encoder {
  public:
   // Counts only: size() tells what writing would take.
-  explicit Encoder(Wire wire) : wire_(wire) {}
+  explicit Encoder(Wire wire) : wire_(wire), counting_(true) {}
   // Writes into `out`, then into the pieces `more` hands out.
   Encoder(Wire wire, MutableBytes out, PayloadMode payload = PayloadMode::included, Segments* more = nullptr)
       : wire_(wire), at_(out.data()), room_(out.size()), more_(more), payload_(payload) {}
@@ -50,6 +50,7 @@ class Encoder {
   }
   void text(std::string_view value) { binary(as_bytes(value)); }
   void filter(std::string_view value) { text(value); }
+  void topic_or_nothing(std::string_view value) { text(value); }
   void optional_text(const std::optional<std::string_view>& value) { text(*value); }
   void optional_binary(const std::optional<Bytes>& value) { binary(*value); }
   void payload(Bytes value) {
@@ -105,7 +106,7 @@ class Encoder {
       if (count != 0) std::memcpy(at_, data, count);
       at_ += count;
       room_ -= count;
-    } else {
+    } else if (!counting_) {
       put_across({data, count});
     }
   }
@@ -117,6 +118,7 @@ class Encoder {
   std::size_t size_ = 0;
   Segments* more_ = nullptr;
   PayloadMode payload_ = PayloadMode::included;
+  bool counting_ = false;
   bool overflowed_ = false;
   bool too_long_ = false;
 };

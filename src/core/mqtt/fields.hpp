@@ -94,7 +94,7 @@ void fields(C& c, P& p) {
 template<class C, Maybe<Publish> P>
 void fields(C& c, P& p) {
   c.require(p.qos != QoS::at_most_once || !p.dup, Violation::dup_on_qos0);
-  c.text(p.topic);
+  c.topic_or_nothing(p.topic);
   if (p.qos != QoS::at_most_once) c.packet_id(p.packet_id);
   c.properties(p.properties, p.own_properties);
   c.payload(p.payload);

@@ -26,6 +26,15 @@ Frame Framer::shown(Frame::Kind kind, Bytes bytes, std::uint32_t missing, std::s
 
 // Collects the fixed header; true once it is complete and acceptable.
 bool Framer::take_header(Bytes& input) {
+  if (header_used_ == 0 && input.size() >= 2 && input[1] < 0x80) {  // what almost every packet looks like
+    header_[0] = input[0];
+    header_used_ = 2;
+    header_complete_ = true;
+    remaining_ = input[1];
+    input = input.subspan(2);
+    if (2 + remaining_ > maximum_packet_bytes_) violation_ = Violation::packet_too_large;
+    return true;
+  }
   while (!header_complete_ && !input.empty()) {
     header_[header_used_++] = input[0];
     input = input.subspan(1);

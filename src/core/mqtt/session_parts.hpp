@@ -97,6 +97,7 @@ struct Session::Parts {
   void violated(Violation violation, TimePoint now);
   void negotiate(const Connack& connack);
   bool acknowledge(AckHandle handle, ReasonCode reason, TimePoint now);
+  bool note_acknowledged(AckHandle handle, ReasonCode reason, TimePoint now);
   void settle_automatic_ack(TimePoint now);
   void settle_inbound_on_loss();
   std::optional<Event> complete(Slot& slot, ReasonCode reason, PropertyView properties);
@@ -130,6 +131,7 @@ struct Session::Parts {
   void stage_releases(TimePoint now);
   bool stage_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, TimePoint now);
   bool stage(const Encodable& packet, TimePoint now);
+  bool stage(const Encodable& packet, std::size_t body, TimePoint now);
   void appended(TimePoint now);
   [[nodiscard]] bool room_beside_control(std::size_t bytes) const;
   [[nodiscard]] std::uint16_t window() const;

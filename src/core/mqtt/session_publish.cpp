@@ -87,7 +87,8 @@ Outcome<Token> Session::Parts::publish_now(Publish packet, std::size_t body, Tim
   const std::string_view topic = packet.topic;
   std::uint8_t property[3];
   const TopicAliases::Choice alias = choose_alias(packet, property);
-  if (!stage(packet, now)) return Refusal{SessionError::no_room};
+  if (alias.alias != 0) body = body_size(packet, wire_out);
+  if (!stage(packet, body, now)) return Refusal{SessionError::no_room};
   aliases_out.define_chosen(alias, topic);
   return Token{};
 }
@@ -116,7 +117,7 @@ Outcome<Token> Session::Parts::enqueue(const PublishRequest& request, const Publ
   Publish identified = packet;
   identified.packet_id = id;
   BlockStore::ChainWriter chain{store};
-  Encoder encoder{wire_out, {}, lent ? PayloadMode::elsewhere : PayloadMode::included, &chain};
+  Encoder encoder{wire_out, chain.next(), lent ? PayloadMode::elsewhere : PayloadMode::included, &chain};
   fields(encoder, identified);
   slot.chain = chain.chain();
   slot.chain_bytes = static_cast<std::uint32_t>(chain_bytes);
@@ -234,7 +235,10 @@ bool Session::Parts::room_beside_control(std::size_t bytes) const {
 
 // Encodes a packet into the out queue. False: no room.
 bool Session::Parts::stage(const Encodable& packet, TimePoint now) {
-  const std::size_t body = body_size(packet, wire_out);
+  return stage(packet, body_size(packet, wire_out), now);
+}
+
+bool Session::Parts::stage(const Encodable& packet, std::size_t body, TimePoint now) {
   const MutableBytes room = out.reserve(packet_size(body));
   const std::size_t written = room.empty() ? 0 : encode(packet, body, wire_out, room);
   if (written == 0) return false;

@@ -46,9 +46,10 @@ std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
     const Frame frame = framer.peek(input);
     if (frame.kind == Frame::Kind::none || !handle(frame, now, event)) break;
     framer.consume(input);
-    if (!event || !std::holds_alternative<event::Connected>(*event)) pump(now);
     if (!event) event = pending_event();
   }
+  pump(now);
+  if (!event) event = pending_event();
   if (was_blocked && !blocked) clock_floor = now;
   return event;
 }
@@ -202,17 +203,15 @@ bool Session::Parts::on_pingresp(const Frame& frame, TimePoint now, std::optiona
 
 // --- Messages from the server
 
+// Completes the topic of a message that has an alias, or has none.
 Violation Session::Parts::resolve_alias(Publish& packet) {
   const auto alias = packet.properties.number(PropertyId::topic_alias);
-  if (alias) {
-    const auto number = static_cast<std::uint16_t>(*alias);
-    if (packet.topic.empty()) {
-      packet.topic = aliases_in.topic(number);
-      return packet.topic.empty() ? Violation::topic_alias : Violation::none;
-    }
-    if (!aliases_in.define(number, packet.topic)) return Violation::topic_alias;
-  }
-  return is_topic_name(packet.topic) ? Violation::none : Violation::topic_name;
+  if (!alias) return packet.topic.empty() ? Violation::topic_name : Violation::none;
+  const auto number = static_cast<std::uint16_t>(*alias);
+  if (!packet.topic.empty())
+    return aliases_in.define(number, packet.topic) ? Violation::none : Violation::topic_alias;
+  packet.topic = aliases_in.topic(number);
+  return packet.topic.empty() ? Violation::topic_alias : Violation::none;
 }
 
 // Whether the message may come in now, and whether the application gets to see it: a QoS 2 message that it
@@ -254,11 +253,9 @@ bool Session::Parts::admit(const Publish& packet, TimePoint now, bool& deliver) 
 bool Session::Parts::on_publish(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
   Publish packet;
   if (!read(frame, now, packet)) return true;
-  if (!wire_in.v5() || packet.topic.empty() || packet.properties.number(PropertyId::topic_alias)) {
+  if (packet.topic.empty() || !packet.properties.empty()) {
     const Violation violation = resolve_alias(packet);
     if (violation != Violation::none) return violated(violation, now), true;
-  } else if (!is_topic_name(packet.topic)) {
-    return violated(Violation::topic_name, now), true;
   }
   bool deliver = true;
   if (!admit(packet, now, deliver)) return false;
@@ -293,6 +290,12 @@ bool Session::Parts::on_body(const Frame& frame, TimePoint, std::optional<Event>
 }
 
 bool Session::Parts::acknowledge(AckHandle handle, ReasonCode reason, TimePoint now) {
+  const bool acknowledged = note_acknowledged(handle, reason, now);
+  pump(now);
+  return acknowledged;
+}
+
+bool Session::Parts::note_acknowledged(AckHandle handle, ReasonCode reason, TimePoint now) {
   if (handle.packet_id == 0 || handle == arriving) return false;
   PendingAck* owed = inbound.find(handle);
   if (owed == nullptr) return false;
@@ -309,14 +312,13 @@ bool Session::Parts::acknowledge(AckHandle handle, ReasonCode reason, TimePoint 
   }
   owed->acknowledged = true;
   owed->reason = reason;
-  pump(now);
   return true;
 }
 
 void Session::Parts::settle_automatic_ack(TimePoint now) {
   const AckHandle handle = std::exchange(automatic_ack, {});
   if (handle.packet_id != 0 && config.acknowledge == AckMode::automatic) {
-    acknowledge(handle, ReasonCode::success, now);
+    note_acknowledged(handle, ReasonCode::success, now);
   }
 }
 
