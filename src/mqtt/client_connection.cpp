@@ -149,6 +149,7 @@ asio::awaitable<Result<void>> Client::Impl::attempt(const Endpoint& endpoint) {
   if (!transport) co_return std::unexpected(std::move(transport.error()));
   if (auto begun = begin_session(); !begun) co_return begun;
   up_ = false;
+  last_connected_.tls_resumed = (*transport)->resumed();
   link_ = std::make_shared<Link>(*this, *session_, *time_, std::move(*transport), statistics_);
   link_->start();
   if (options_.pipeline) {

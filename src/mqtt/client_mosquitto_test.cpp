@@ -3,9 +3,7 @@
 
 #include <mqboard/mqtt/client.hpp>
 
-#include "mqtt/testing/mosquitto.hpp"
-#include "mqtt/testing/run.hpp"
-#include "mqtt/testing/task.hpp"
+#include "mqtt/testing/round_trip.hpp"
 
 namespace mqboard::mqtt {
 namespace {
@@ -15,47 +13,6 @@ using namespace std::chrono_literals;
 
 constexpr PublishOptions kQos1{.qos = QoS::at_least_once};
 constexpr PublishOptions kStream{.qos = QoS::at_least_once, .sync = false};
-
-Options options_for(const std::string& url) {
-  Options options;
-  options.add_url(url).value();
-  options.reconnect_min = 20ms;
-  options.reconnect_max = 100ms;
-  return options;
-}
-
-// Connects, has one message sent round, and says how it went.
-asio::awaitable<Result<std::string>> round_trip(asio::io_context& io, Options options) {
-  Client client(io.get_executor(), std::move(options));
-  auto up = co_await client.connect();
-  if (!up) co_return std::unexpected(up.error());
-  auto subscribed = co_await client.subscribe("test/round", QoS::at_least_once);
-  if (!subscribed) co_return std::unexpected(subscribed.error());
-  auto published = co_await client.publish("test/round", "trip", kQos1);
-  if (!published) co_return std::unexpected(published.error());
-  const auto message = co_await client.receive();
-  if (!message) co_return std::unexpected(message.error());
-  std::string text(message->text());
-  co_await client.disconnect();
-  co_return text;
-}
-
-void expect_round_trip(asio::io_context& io, Options options) {
-  run(io, [](asio::io_context& on, Options with) -> asio::awaitable<void> {
-    const auto text = co_await round_trip(on, std::move(with));
-    CO_ASSERT_OK(text);
-    EXPECT_EQ(*text, "trip");
-  }(io, std::move(options)));
-}
-
-void expect_error(asio::io_context& io, Options options, Errc code, const std::string& in_message) {
-  run(io, [](asio::io_context& on, Options with, Errc errc, std::string part) -> asio::awaitable<void> {
-    const auto text = co_await round_trip(on, std::move(with));
-    CO_ASSERT(!text);
-    EXPECT_TRUE(text.error() == errc) << text.error().message();
-    EXPECT_NE(text.error().message().find(part), std::string::npos) << text.error().message();
-  }(io, std::move(options), code, in_message));
-}
 
 TEST(ClientMosquitto, MessageGoesRoundOverTcp) {
   Mosquitto broker;
@@ -200,40 +157,17 @@ TEST(ClientMosquitto, SecondClientWithTheSameIdTakesOverWithoutAHotLoop) {
 
 class ClientMosquittoTls : public ::testing::Test {
  protected:
-  // A certification authority, a server certificate for localhost and 127.0.0.1, and a client certificate.
-  static void SetUpTestSuite() {
-    files = new TemporaryFolder;
-    const std::string at = "cd " + files->path().string() + " && ";
-    const std::string quiet = " 2>/dev/null";
-    for (const std::string name : {"ca", "stranger"}) {
-      shell(at + "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" +
-            name + " -keyout " + name + ".key -out " + name + ".crt" + quiet);
-    }
-    files->write("server.ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-    files->write("other.ext", "subjectAltName=DNS:other.example\n");
-    files->write("client.ext", "extendedKeyUsage=clientAuth\n");
-    for (const std::string name : {"server", "other", "client"}) {
-      shell(at + "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name +
-            " -keyout " + name + ".key -out " + name + ".csr" + quiet);
-      shell(at + "openssl x509 -req -in " + name +
-            ".csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile " + name + ".ext -out " + name +
-            ".crt" + quiet);
-    }
-    shell(at + "openssl ec -aes128 -passout pass:open -in client.key -out locked.key" + quiet);
-  }
+  static void SetUpTestSuite() { files = new Certificates; }
   static void TearDownTestSuite() { delete std::exchange(files, nullptr); }
 
-  static std::string config(const std::string& server = "server") {
-    return "allow_anonymous true\ncafile %d/ca.crt\ncertfile %d/" + server + ".crt\nkeyfile %d/" + server +
-           ".key\n";
-  }
+  static std::string config(const std::string& server = "server") { return Certificates::listener(server); }
   static Options trusting(const Mosquitto& broker) {
     Options options = options_for(broker.url("mqtts"));
     options.tls.ca_file = *files / "ca.crt";
     return options;
   }
 
-  static inline TemporaryFolder* files = nullptr;
+  static inline Certificates* files = nullptr;
   asio::io_context io;
 };
 

@@ -92,6 +92,28 @@ TEST_F(ClientTest, SecondBrokerIsTriedWhenTheFirstRefuses) {
   }(*this));
 }
 
+TEST_F(ClientTest, ReasonOfAServerDisconnectIsReported) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Options options = t.options();
+    options.version = ProtocolVersion::v5;
+    Client client = t.make(options);
+    std::optional<Error> why;
+    client.on_event([&](const ConnectionEvent& event) {
+      if (const auto* lost = std::get_if<Disconnected>(&event)) why = lost->error;
+    });
+    client.start();
+    Peer peer = co_await t.broker.accept();
+    co_await peer.expect_connect();
+    co_await peer.send(packet(0x20, std::string(3, '\0')));
+    co_await t.until_connected(client);
+    co_await peer.send(packet(0xE0, "\x8E"));
+    co_await peer.expect_end();
+    CO_ASSERT(why.has_value());
+    EXPECT_TRUE(*why == Errc::session_taken_over);
+    EXPECT_EQ(why->message(), t.broker_name() + ": session taken over");
+  }(*this));
+}
+
 TEST_F(ClientTest, GracefulDisconnectIsTheLastPacket) {
   run(io, [](ClientTest& t) -> asio::awaitable<void> {
     Client client = t.make(t.options());

@@ -75,6 +75,8 @@ class TlsTransport final : public Transport {
 
   void set_low_water(std::size_t bytes) override { below_->set_low_water(bytes); }
 
+  [[nodiscard]] bool resumed() const override { return SSL_session_reused(ssl_.get()) == 1; }
+
   void shutdown() override {
     ERR_clear_error();
     if (SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());

@@ -58,6 +58,9 @@ class Transport {
   // hint.
   virtual void set_low_water(std::size_t bytes) = 0;
 
+  // Whether TLS took up an earlier session.
+  [[nodiscard]] virtual bool resumed() const { return false; }
+
   // Says goodbye where the protocol has a word for it (TLS close_notify, WebSocket close), without waiting.
   virtual void shutdown() = 0;
 

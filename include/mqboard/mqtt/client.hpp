@@ -77,6 +77,7 @@ struct Connected {
   bool session_present = false;
   std::string endpoint;       // as Endpoint::name()
   std::string client_id;      // ours, or the one the broker assigned
+  bool tls_resumed = false;   // TLS took up an earlier session instead of a full handshake
   std::uint32_t attempt = 1;  // how many tries this connection took
 };
 

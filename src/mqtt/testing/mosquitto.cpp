@@ -72,6 +72,31 @@ std::uint16_t free_port() {
 
 void shell(const std::string& command) { EXPECT_EQ(std::system(command.c_str()), 0) << command; }
 
+Certificates::Certificates() {
+  const std::string at = "cd " + path().string() + " && ";
+  const std::string quiet = " 2>/dev/null";
+  const std::string key = " -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=";
+  for (const std::string name : {"ca", "stranger"}) {
+    shell(at + "openssl req -x509 -days 2" + key + name + " -keyout " + name + ".key -out " + name + ".crt" +
+          quiet);
+  }
+  write("server.ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+  write("other.ext", "subjectAltName=DNS:other.example\n");
+  write("client.ext", "extendedKeyUsage=clientAuth\n");
+  for (const std::string name : {"server", "other", "client"}) {
+    shell(at + "openssl req" + key + name + " -keyout " + name + ".key -out " + name + ".csr" + quiet);
+    shell(at + "openssl x509 -req -in " + name +
+          ".csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile " + name + ".ext -out " + name +
+          ".crt" + quiet);
+  }
+  shell(at + "openssl ec -aes128 -passout pass:open -in client.key -out locked.key" + quiet);
+}
+
+std::string Certificates::listener(const std::string& server) {
+  return "allow_anonymous true\ncafile %d/ca.crt\ncertfile %d/" + server + ".crt\nkeyfile %d/" + server +
+         ".key\n";
+}
+
 Mosquitto::Mosquitto(std::string config) : config_(std::move(config)), port_(free_port()) {
   replace_all(config_, "%d", folder_.path().string());
   start();

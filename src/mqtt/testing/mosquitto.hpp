@@ -32,6 +32,16 @@ std::uint16_t free_port();
 // Runs a shell command, expects it to succeed.
 void shell(const std::string& command);
 
+// A certification authority, a server certificate for localhost and 127.0.0.1, one for another host, and a
+// client certificate, made on the spot: {ca,stranger,server,other,client}.{crt,key}, and locked.key with
+// password "open".
+class Certificates : public TemporaryFolder {
+ public:
+  Certificates();
+  // Configuration lines of a TLS listener that uses them.
+  static std::string listener(const std::string& server = "server");
+};
+
 class Mosquitto {
  public:
   // `config` follows "listener <port> 127.0.0.1"; %d in it stands for the folder. Returns when the broker

@@ -1,0 +1,45 @@
+#include "mqtt/testing/round_trip.hpp"
+
+namespace mqboard::mqtt::testing {
+
+Options options_for(const std::string& url) {
+  Options options;
+  options.add_url(url).value();
+  options.reconnect_min = 20ms;
+  options.reconnect_max = 100ms;
+  return options;
+}
+
+asio::awaitable<Result<std::string>> round_trip(asio::io_context& io, Options options) {
+  Client client(io.get_executor(), std::move(options));
+  auto up = co_await client.connect();
+  if (!up) co_return std::unexpected(up.error());
+  auto subscribed = co_await client.subscribe("test/round", QoS::at_least_once);
+  if (!subscribed) co_return std::unexpected(subscribed.error());
+  auto published = co_await client.publish("test/round", "trip", {.qos = QoS::at_least_once});
+  if (!published) co_return std::unexpected(published.error());
+  const auto message = co_await client.receive();
+  if (!message) co_return std::unexpected(message.error());
+  std::string text(message->text());
+  co_await client.disconnect();
+  co_return text;
+}
+
+void expect_round_trip(asio::io_context& io, Options options) {
+  run(io, [](asio::io_context& on, Options with) -> asio::awaitable<void> {
+    const auto text = co_await round_trip(on, std::move(with));
+    CO_ASSERT_OK(text);
+    EXPECT_EQ(*text, "trip");
+  }(io, std::move(options)));
+}
+
+void expect_error(asio::io_context& io, Options options, Errc code, const std::string& in_message) {
+  run(io, [](asio::io_context& on, Options with, Errc errc, std::string part) -> asio::awaitable<void> {
+    const auto text = co_await round_trip(on, std::move(with));
+    CO_ASSERT(!text);
+    EXPECT_TRUE(text.error() == errc) << text.error().message();
+    EXPECT_NE(text.error().message().find(part), std::string::npos) << text.error().message();
+  }(io, std::move(options), code, in_message));
+}
+
+}  // namespace mqboard::mqtt::testing
