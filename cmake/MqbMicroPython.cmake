@@ -4,6 +4,7 @@
 find_program(MQB_NPM npm REQUIRED)
 find_program(MQB_WASM2C wasm2c REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(MQB_PYTHON3 ${Python3_EXECUTABLE} CACHE INTERNAL "for mqb_rom, which other rooms call")
 find_path(MQB_WASM2C_INCLUDE wasm-rt.h PATHS /usr/src/wasm2c /usr/include /usr/share/wabt/wasm2c REQUIRED)
 
 set(mqb_mp_dir ${CMAKE_BINARY_DIR}/third_party/micropython)
@@ -45,7 +46,7 @@ function(mqb_rom target)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/rom/${rom_NAME})
   set(script ${CMAKE_SOURCE_DIR}/src/python/translate/embed.py)
   add_custom_command(OUTPUT ${out}.cpp ${out}.hpp
-    COMMAND ${Python3_EXECUTABLE} ${script} ${rom_NAME} ${rom_DIR} ${out}
+    COMMAND ${MQB_PYTHON3} ${script} ${rom_NAME} ${rom_DIR} ${out}
     DEPENDS ${files} ${script}
     COMMENT "Embedding Python ROM ${rom_NAME}" VERBATIM)
   target_sources(${target} PRIVATE ${out}.cpp ${out}.hpp)
