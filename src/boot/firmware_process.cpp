@@ -48,6 +48,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  std::signal(SIGPIPE, SIG_DFL);
   ::fcntl(command.rtc_fd, F_SETFD, 0);
   if (command.executable) {
     ::syscall(SYS_execveat, command.executable.get(), "", arguments, environment, AT_EMPTY_PATH);

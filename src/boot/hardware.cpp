@@ -26,7 +26,7 @@ constexpr int kDeviceTimeoutSeconds = 30;
 Hardware::Hardware(const std::string& watchdog_device) {
   sigset_t handled;
   sigemptyset(&handled);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&handled, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&handled, number);
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -42,7 +42,7 @@ Hardware::Hardware(const std::string& watchdog_device) {
   }
 }
 
-Hardware::~Hardware() {
+void Hardware::disarm() {
   if (watchdog_ && ::write(watchdog_.get(), "V", 1) < 0) error_ = std::strerror(errno);
 }
 
@@ -64,7 +64,7 @@ Hardware::Event Hardware::wait(int fd, Clock::time_point deadline) {
     signalfd_siginfo signal{};
     if (count > 0 && sources[0].revents != 0 &&
         ::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-      return signal.ssi_signo == SIGHUP ? Event::reset_button : Event::stop;
+      return signal.ssi_signo == SIGUSR1 ? Event::reset_button : Event::stop;
     }
     if (count > 0 && sources[1].revents != 0) return Event::ready;
     if (Clock::now() >= deadline) return Event::deadline;

@@ -15,8 +15,6 @@ class Hardware {
   // Blocks the signals mqboot handles. `watchdog_device` may be empty. Say with error() what went wrong with
   // it; mqboot works without.
   explicit Hardware(const std::string& watchdog_device);
-  // Disarms the machine's watchdog: only a stop on purpose comes here.
-  ~Hardware();
   Hardware(const Hardware&) = delete;
   Hardware& operator=(const Hardware&) = delete;
 
@@ -25,6 +23,9 @@ class Hardware {
   // Until `fd` is readable (-1: none), a signal arrives or the deadline passes; pats the machine's watchdog
   // and the service manager's meanwhile.
   Event wait(int fd, Clock::time_point deadline);
+
+  // Before a stop on purpose. A mqboot that ends otherwise leaves the machine to its watchdog.
+  void disarm();
 
   // Tells the service manager, if there is one.
   void notify(const std::string& state) const;

@@ -198,11 +198,11 @@ TEST_F(MqbootTest, EveryKindOfReset_HasItsCauseAndKeepsRtcMemory) {
 TEST_F(MqbootTest, ResetButton_ResetsAndWakesASleepingBoard) {
   start_factory();
   (void)next_start();
-  ::kill(pid_, SIGHUP);
+  ::kill(pid_, SIGUSR1);
   EXPECT_EQ(next_start()["cause"], "hard_reset");
   send("reset sleep none application 3600000");
   // The firmware's end is not announced; pressing early only resets it instead.
-  ::kill(pid_, SIGHUP);
+  ::kill(pid_, SIGUSR1);
   EXPECT_EQ(next_start()["cause"], "hard_reset");
 }
 
@@ -360,6 +360,19 @@ TEST_F(MqbootTest, Killed_LeavesNoFirmwareBehindAndRtcFileTellsTheNext) {
   EXPECT_EQ(stop(), 0);
   start_factory({"--rtc", rtc});
   EXPECT_EQ(next_start()["cause"], "power_on");
+}
+
+TEST_F(MqbootTest, RtcFileFromBeforeTheMachinesLastStart_IsPowerOn) {
+  const std::string rtc = directory_.path() / "rtc";
+  {
+    const auto mapping = port::RtcMapping::open_file(rtc);
+    mapping->memory().format();
+    mapping->memory().store_system({.boot_count = 41, .machine_boot = 1});
+  }
+  start_factory({"--rtc", rtc});
+  Report report = next_start();
+  EXPECT_EQ(report["cause"], "power_on");
+  EXPECT_EQ(report["boot"], "1");
 }
 
 TEST_F(MqbootTest, WatchdogDevice_IsPattedAndDisarmedByAStop) {

@@ -15,11 +15,11 @@ constexpr std::string_view kHelp =
 Starts the firmware of a board, watches over it, and starts it again when it ends.
 
   --slots DIR            firmware images, their records, keys and crash reports; made when missing
-  --flash DIR            the board's flash, passed to the firmware
+  --flash DIR            the board's flash, passed to the firmware; made when missing
   --config FILE          the board's configuration, passed to the firmware
   --factory FILE         executable to start when no slot holds a firmware
   --hardware KIND        hardware kind of images this board accepts (this machine's)
-  --rtc FILE             keep RTC memory in FILE, on a tmpfs, to survive a restart of mqboot
+  --rtc FILE             keep RTC memory in FILE, best on a tmpfs, to survive a crash of mqboot
   --max-failed-boots N   safe mode after N boots that failed in a row; 0: never (3)
   --watchdog SECONDS     until the firmware sets its own; 0: none (60)
   --trial-timeout SECONDS  a new firmware must be confirmed by then (600)
@@ -27,7 +27,7 @@ Starts the firmware of a board, watches over it, and starts it again when it end
   --allow-plain          start images without signature that the firmware has installed
   --help, --version
 
-Signals: SIGTERM and SIGINT stop the board, SIGHUP is its reset button.
+Signals: SIGTERM, SIGINT and SIGHUP stop the board, SIGUSR1 is its reset button.
 Specification: docs/BOOT.md. Exit status: 0 stopped, 1 nothing to start or no access, 2 usage.
 )";
 

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "boot/slot_loader.hpp"
+#include "core/base/crc32.hpp"
 #include "core/boot/crash_store.hpp"
 #include "port/linux/boot_client.hpp"
 
@@ -32,6 +33,14 @@ std::uint64_t kernel_kills() {
     if (key == "oom_kill") return value;
   }
   return 0;
+}
+
+// Which start of the machine this is.
+std::uint32_t machine_boot() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  file >> id;
+  return crc32(as_bytes(id));
 }
 
 std::string text(std::string_view view) { return std::string(view); }
@@ -65,8 +74,10 @@ int Supervisor::run() {
 
 std::expected<void, std::string> Supervisor::power_up() {
   std::error_code error;
-  std::filesystem::create_directories(options_.slots, error);
-  if (error) return std::unexpected(options_.slots + ": " + error.message());
+  for (const std::string& directory : {options_.slots, options_.flash}) {
+    std::filesystem::create_directories(directory, error);
+    if (error) return std::unexpected(directory + ": " + error.message());
+  }
   auto files = port::LinuxFlash::open_root(options_.slots, {.read_from_medium = true});
   if (!files) return std::unexpected(options_.slots + ": " + text(mqboard::describe(files.error())));
   files_ = std::move(*files);
@@ -77,7 +88,8 @@ std::expected<void, std::string> Supervisor::power_up() {
       options_.rtc.empty() ? port::RtcMapping::create() : port::RtcMapping::open_file(options_.rtc);
   if (!mapping) return std::unexpected(mapping.error());
   rtc_.emplace(std::move(*mapping));
-  if (const auto kept = rtc().system()) {
+  const auto kept = rtc().system();
+  if (kept && kept->machine_boot == machine_boot()) {
     system_ = *kept;
     // mqboot itself died, and with it the firmware; no fault of the application.
     death_ = {.cause = ResetCause::hard_reset, .origin = ResetOrigin::operator_};
@@ -117,6 +129,7 @@ std::optional<Supervisor::Start> Supervisor::choose() {
                   .cause = death_.cause,
                   .choice = *choice,
                   .max_failed_boots = options_.max_failed_boots,
+                  .machine_boot = machine_boot(),
                   .hardware = options_.hardware};
   (void)::getrandom(&start.system.boot_id, sizeof start.system.boot_id, 0);
   if (choice->image != BootImage::factory) start.executable = loader.take_executable();
@@ -272,6 +285,7 @@ bool Supervisor::pause(Death& death) {
 void Supervisor::power_down() {
   std::fprintf(stderr, "mqboot: stopped\n");
   rtc().format();
+  hardware_.disarm();
 }
 
 void Supervisor::say(const std::string& line) {

@@ -18,7 +18,7 @@ std::array<std::uint8_t, kSystemBytes> encode(const SystemRecord& record) {
   writer.u8(record.choice.failed_boots);
   writer.u8(record.max_failed_boots);
   writer.u16(0);
-  writer.u32(0);
+  writer.u32(record.machine_boot);
   writer.u64(record.boot_id);
   writer.bytes(record.choice.version.padded());
   writer.bytes(record.hardware.padded());
@@ -36,7 +36,7 @@ std::optional<SystemRecord> decode(Bytes payload) {
   record.choice.failed_boots = reader.u8();
   record.max_failed_boots = reader.u8();
   (void)reader.u16();
-  (void)reader.u32();
+  record.machine_boot = reader.u32();
   record.boot_id = reader.u64();
   const auto version = Label::decode(reader.take(Label::kBytes));
   const auto hardware = Label::decode(reader.take(Label::kBytes));

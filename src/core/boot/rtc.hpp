@@ -34,9 +34,10 @@ inline constexpr Millis kMaxDeepSleep = std::chrono::hours{24};
 struct SystemRecord {
   std::uint32_t boot_count = 0;  // since power-on, this start included
   ResetCause cause = ResetCause::power_on;
-  BootChoice choice;
+  BootChoice choice{};
   std::uint8_t max_failed_boots = 0;
-  std::uint64_t boot_id = 0;  // random, other at every start
+  std::uint32_t machine_boot = 0;  // which start of the machine: another one, and this memory is of before
+  std::uint64_t boot_id = 0;       // random, other at every start
   Label hardware{};
 
   [[nodiscard]] bool safe_mode() const { return choice.mode == BootMode::safe; }

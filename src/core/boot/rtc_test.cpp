@@ -29,6 +29,7 @@ SystemRecord sample_system() {
                      .failed_boots = 3,
                      .version = *Label::make("2.0")},
           .max_failed_boots = 3,
+          .machine_boot = 0xabcd,
           .boot_id = 0x0123456789abcdef,
           .hardware = *Label::make("linux-x86_64")};
 }
@@ -56,6 +57,7 @@ TEST_F(RtcTest, SystemRecord_ReadsBackAndTheOlderCopySurvivesASpoiledOne) {
   EXPECT_EQ(read->choice.image, BootImage::b);
   EXPECT_TRUE(read->safe_mode());
   EXPECT_EQ(read->choice.version.view(), "2.0");
+  EXPECT_EQ(read->machine_boot, 0xabcdu);
   EXPECT_EQ(read->boot_id, 0x0123456789abcdefu);
   region()[0x100 + 20] ^= 1;
   EXPECT_EQ(rtc_.system()->boot_count, 12u);
