@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""mqboard against boards that run the Python mqboard: every verb through a real mosquitto, and recorded conversations."""
+"""mqboard against boards that run the Python mqboard: verbs through a real mosquitto, and recorded conversations."""
 import hashlib
 import json
 import random
@@ -210,8 +210,9 @@ class NoBoard(V1Cli):
         board = self.start_board()
         config = self.directory / "config/mqboard"
         config.mkdir(parents=True)
-        (config / "boards.toml").write_text(f'default = "here"\n[here]\nserver = "127.0.0.1"\nport = {self.server.port}\n'
-                                            f'prefix = "{P}"\n[gone]\nserver = "{self.server.url}"\nprefix = "no/body"\n')
+        (config / "boards.toml").write_text(
+            f'default = "here"\n[here]\nserver = "127.0.0.1"\nport = {self.server.port}\nprefix = "{P}"\n'
+            f'[gone]\nserver = "{self.server.url}"\nprefix = "no/body"\n')
         nothing = {"MQBOARD_SERVER": "", "MQBOARD_TOPIC": ""}
         self.assertEqual(self.check(self.run_cli("eval", "6*7", env=nothing)).out, b"42\n")
         self.assertEqual(self.run_cli("-b", "gone", "-T", "0.3", "eval", "1", env=nothing).status, 4)
@@ -222,8 +223,8 @@ class NoBoard(V1Cli):
 
 
 # Conversations of the original system: what its CLI sent and its board replied, ids and long payloads shortened.
-MISSING = (b'Traceback (most recent call last):\n  File "mqrepl.py", line 324, in _msg_cb\n  File "mqrepl.py", line %d, in %s\n'
-           b"OSError: [Errno 2] ENOENT\n")
+MISSING = (b'Traceback (most recent call last):\n  File "mqrepl.py", line 324, in _msg_cb\n'
+           b'  File "mqrepl.py", line %d, in %s\nOSError: [Errno 2] ENOENT\n')
 F5000 = bytes(i * 7 % 251 for i in range(5000))
 
 
@@ -255,8 +256,8 @@ class Recorded(V1Cli):
                                        [("out", b"\xff\xff(name='micropython', version=(1, 12, 0))\r\n")]),
                          (b"(name='micropython', version=(1, 12, 0))\r\n", ""))
         long = b"'" + b"x" * 5000 + b"'"
-        self.assertEqual(self.converse(["eval", '"x"*5000'], "eval/ID", [b'\x80\x00"x"*5000'], [("out", b"\xff\xff" + long)]),
-                         (long + b"\n", ""))
+        self.assertEqual(self.converse(["eval", '"x"*5000'], "eval/ID", [b'\x80\x00"x"*5000'],
+                                       [("out", b"\xff\xff" + long)]), (long + b"\n", ""))
         traceback = "Traceback (most recent call last):\nZeroDivisionError: divide by zero\n"
         self.assertEqual(self.converse(["eval", "1/0"], "eval/ID", [b"\x80\x001/0"], [("err", traceback)], status=1),
                          (b"", traceback))
