@@ -18,6 +18,7 @@
 #include "board/log_service.hpp"
 #include "board/mqtt_link.hpp"
 #include "board/python_host.hpp"
+#include "board/sockets.hpp"
 #include "board/state_store.hpp"
 #include "board/status.hpp"
 #include "board/text.hpp"
@@ -339,6 +340,7 @@ python::Options Board::Impl::python_options() {
   python.limits.memory_bytes = options_.config.heap_bytes + 8 * 1024 * 1024;
   python.roms = {rom::board};
   python.modules = make_host_modules(python_);
+  python.modules.push_back(make_socket_module(executor_));
   return python;
 }
 

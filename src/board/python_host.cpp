@@ -146,7 +146,14 @@ bool PythonHost::crashed(const python::Crash& crash) {
   return true;
 }
 
-void PythonHost::started(unsigned) { runtime_->exec(launcher_source(), "launcher", nullptr); }
+void PythonHost::attach(python::Runtime& runtime) {
+  runtime_ = &runtime;
+  runtime_->exec(launcher_source(), "launcher", nullptr);
+}
+
+void PythonHost::started(unsigned generation) {
+  if (generation > 1) runtime_->exec(launcher_source(), "launcher", nullptr);
+}
 
 BoardFacts PythonHost::facts() const {
   BoardFacts facts;

@@ -50,8 +50,9 @@ class PythonHost final : public BoardApi, public python::Observer {
 
   explicit PythonHost(Environment environment);
 
-  // Before the runtime starts. It outlives this from then on until it is stopped.
-  void attach(python::Runtime& runtime) { runtime_ = &runtime; }
+  // Before the runtime starts, so that the launcher is the first thing it runs. It outlives this from then on
+  // until it is stopped.
+  void attach(python::Runtime& runtime);
   // A message that is none of the board's commands.
   void deliver(const mqtt::MessageView& message);
   void connection_changed(bool connected);
