@@ -3,8 +3,8 @@
 // MicroPython finds the objects its own tables and its Python frames refer to. Those that only a C function
 // in progress refers to live in two more places, both scanned conservatively here: the shadow stack in linear
 // memory (C variables whose address is taken) and, because the module is native code now, the native stack
-// and registers of this thread, where every variable of the module is a 32-bit value. A word that points into
-// a block of the heap, at its start or inside, keeps that block alive.
+// and registers of this thread, where every variable of the module is a 32-bit value. A word that points to
+// an object of the heap, at its start or a little inside, keeps it alive.
 #include <bit>
 
 #include "python/machine_state.hpp"
@@ -15,6 +15,9 @@ namespace {
 
 constexpr Address kFirstArea = 185492;  // address in the pinned binary
 constexpr std::uint32_t kBlockBytes = 16;
+// How far into an object a pointer may be and keep it alive: far enough for a field of a struct, not so far
+// that any number found on the stack keeps a large buffer.
+constexpr unsigned kInteriorBlocks = 16;
 
 enum class BlockState : std::uint8_t { free = 0, head = 1, tail = 2, marked = 3 };
 
@@ -71,7 +74,8 @@ class Marker {
 
   void block(const Area& area, Address address) {
     std::uint32_t index = (address - area.pool_start) / kBlockBytes;
-    while (index > 0 && state_of(area, index) == BlockState::tail) --index;
+    for (unsigned i = 0; i < kInteriorBlocks && index > 0 && state_of(area, index) == BlockState::tail; ++i)
+      --index;
     if (state_of(area, index) != BlockState::head) return;
     const Address entry = area.table + index / 4;
     const auto mark =
