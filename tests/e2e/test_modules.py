@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Applications as they are written for MicroPython boards run on ours: modules of board.toml, boot.py, main.py, machine."""
+"""Applications written for MicroPython boards run on ours: modules of board.toml, boot.py, main.py, machine."""
 import json
 import re
 import unittest

@@ -102,7 +102,8 @@ def run(main):
     asyncio.new_event_loop = asyncio.get_event_loop
     asyncio.__getattr__ = _stream
     _close_sockets()
-    log.info('mqboard %s, %s, %s%s', board.version, board.prefix, _cause(machine), ', SAFE MODE' if board.safemode else '')
+    mode = ', SAFE MODE' if board.safemode else ''
+    log.info('mqboard %s, %s, %s%s', board.version, board.prefix, _cause(machine), mode)
     if board.safemode:
         log.warning('safe mode: boot.py, modules and main.py are left out')
     else:
