@@ -48,8 +48,11 @@ std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
     framer.consume(input);
     if (!event) event = pending_event();
   }
-  pump(now);
-  if (!event) event = pending_event();
+  // Not behind a CONNACK: what the owner submits on hearing of it goes ahead of the publishes that waited.
+  if (!event || !std::holds_alternative<event::Connected>(*event)) {
+    pump(now);
+    if (!event) event = pending_event();
+  }
   if (was_blocked && !blocked) clock_floor = now;
   return event;
 }
