@@ -129,7 +129,8 @@ def data():
     for i in range(9): q.append([i])
     P = collections.namedtuple('P', ('x', 'y'))
     return (struct.unpack('<IhbfQ', packed), binascii.hexlify(packed), list(od)[-1], q.popleft(), P(1, 'y'),
-            {x: {y for y in range(x)} for x in range(5)}, sorted(set('hello')), memoryview(bytearray(b'abcdef'))[2:4][0],
+            {x: {y for y in range(x)} for x in range(5)}, sorted(set('hello')),
+            memoryview(bytearray(b'abcdef'))[2:4][0],
             binascii.hexlify(hashlib.sha1(packed * 9).digest()))
 
 for round in range(ROUNDS):

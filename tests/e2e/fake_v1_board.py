@@ -45,7 +45,8 @@ class Flash:
         def statvfs(_path):
             return 4096, 4096, 512, 400, 400, 0, 0, 0, 0, 255
 
-        uname = types.SimpleNamespace(sysname="fake", machine="Fake board with CPython", version="v1.12", release="1.12")
+        uname = types.SimpleNamespace(sysname="fake", machine="Fake board with CPython", version="v1.12",
+                                      release="1.12")
         return types.SimpleNamespace(
             ilistdir=ilistdir, statvfs=statvfs, uname=lambda: uname, stat=lambda path: tuple(os.stat(self.local(path))),
             mkdir=lambda path: os.mkdir(self.local(path)), remove=lambda path: os.remove(self.local(path)),
@@ -64,7 +65,8 @@ class Interpreter:
         uos = flash.module()
         board_gc = types.SimpleNamespace(mem_free=lambda: 100_000, mem_alloc=lambda: 11_000, collect=gc.collect)
         board_time = types.SimpleNamespace(ticks_ms=lambda: time.monotonic_ns() // 1_000_000, sleep=time.sleep)
-        modules = {"uos": uos, "os": uos, "uhashlib": hashlib, "ubinascii": binascii, "gc": board_gc, "time": board_time}
+        modules = {"uos": uos, "os": uos, "uhashlib": hashlib, "ubinascii": binascii, "gc": board_gc,
+                   "time": board_time}
 
         def board_import(name, *rest):
             return modules[name] if name in modules else builtins.__import__(name, *rest)

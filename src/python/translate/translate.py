@@ -159,7 +159,8 @@ def adapt_source(text, header_name):
 
 def adapt_header(text):
     text = replace_once(text, f"typedef struct {INSTANCE} {{\n",
-                        f"typedef struct {INSTANCE} {{\n  uintptr_t native_stack_limit;\n  uintptr_t native_stack_low;\n")
+                        f"typedef struct {INSTANCE} {{\n  uintptr_t native_stack_limit;\n"
+                        "  uintptr_t native_stack_low;\n")
     return replace_once(text, f"void Z_micropython_free({INSTANCE}*);\n",
                         f"void Z_micropython_free({INSTANCE}*);\n" + DECLARATIONS)
 
