@@ -445,6 +445,7 @@ TEST(Session, Disconnect_IsTheLastPacket) {
 }
 
 TEST(Session, Restored_ResendsWhatAnEarlierProcessLeft) {
+  const std::string lent(5000, '3');
   MemoryPersistence store;
   {
     Conversation talk{{}, {}, &store};
@@ -453,7 +454,7 @@ TEST(Session, Restored_ResendsWhatAnEarlierProcessLeft) {
     talk.events();
     talk.publish("a", "1", q2);
     talk.publish("a", "2", q1);
-    talk.publish("a", std::string(5000, '3'), q1, {.retain = true, .payload_use = PayloadUse::lend});
+    talk.publish("a", lent, q1, {.retain = true, .payload_use = PayloadUse::lend});
     talk.sent_packets();
     talk.say(Pubrec{1});
     talk.say(Publish{.qos = q2, .topic = "in", .packet_id = 40});
