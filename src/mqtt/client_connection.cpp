@@ -35,6 +35,16 @@ SessionConfig config_for(const Options& options) {
   return config;
 }
 
+Result<std::unique_ptr<FileStore>> open_store(const Options& options) {
+  if (options.persistence_file.empty()) return nullptr;
+  if (options.clean_session || options.client_id.empty()) {
+    return std::unexpected(
+        Error(Errc::bad_option,
+              options.persistence_file + ": a persistent session needs clean_session off and a client id"));
+  }
+  return FileStore::open(options.persistence_file);
+}
+
 std::string make_client_id() {
   std::random_device device;
   std::string id = "mqb-";
@@ -55,7 +65,8 @@ Client::Impl::Impl(asio::any_io_executor executor, Options options, std::shared_
       options_(std::move(options)),
       time_(std::move(time)),
       waiters_(Waiters::create(executor_, *time_)),
-      session_(limits_for(options_, kSlotsForOthers), config_for(options_)),
+      store_(open_store(options_)),
+      session_(limits_for(options_, kSlotsForOthers), config_for(options_), store_ ? store_->get() : nullptr),
       slots_(std::size_t{limits_for(options_, kSlotsForOthers).outgoing_messages} + 1),
       subscriptions_(options_.resubscribe),
       queue_(options_.receive_queue_size),
@@ -63,6 +74,32 @@ Client::Impl::Impl(asio::any_io_executor executor, Options options, std::shared_
   if (options_.client_id.empty() && options_.version == ProtocolVersion::v3_1_1 && options_.clean_session) {
     options_.client_id = make_client_id();
   }
+  if (store_ && *store_) restore();
+}
+
+// Takes over what an earlier process left. Its messages count as accepted here, with nobody waiting for them.
+void Client::Impl::restore() {
+  struct Outgoing final : Persistence::Visitor {
+    explicit Outgoing(Impl& client) : impl(client) {}
+    bool record(RecordKey key, Bytes) override {
+      if (key.kind != RecordKey::Kind::outgoing) return true;
+      if (key.packet_id >= impl.slots_.size()) return false;
+      impl.slots_[key.packet_id].sequence = ++impl.accepted_;
+      ++impl.open_publishes_;
+      return true;
+    }
+    Impl& impl;
+  } outgoing(*this);
+  if ((*store_)->load(outgoing) && session_->restore()) return;
+  store_ =
+      std::unexpected(Error(Errc::storage_failed, options_.persistence_file +
+                                                      ": session does not fit these options, or is damaged"));
+}
+
+bool Client::Impl::commit() {
+  if (!store_ || !*store_ || (*store_)->commit()) return true;
+  end_link(Error(Errc::storage_failed, (*store_)->path() + ": cannot write the session file"));
+  return false;
 }
 
 void Client::Impl::start() { launch(Goal::stay_connected); }
@@ -100,6 +137,11 @@ asio::awaitable<Result<Connected>> Client::Impl::connect(std::shared_ptr<Impl>) 
 asio::awaitable<void> Client::Impl::run(std::shared_ptr<Impl>) {
   std::uint32_t failures = 0;
   std::uint32_t attempts = 0;
+  if (!store_) {
+    round_outcome_ = std::unexpected(store_.error());
+    goal_ = Goal::idle;
+    report(ConnectFailed{store_.error(), false});
+  }
   while (goal_ != Goal::idle) {
     co_await back_off(failures);
     if (goal_ == Goal::idle) break;
@@ -282,6 +324,7 @@ void Client::Impl::shut_down() {
   for (WaitList* const list : {&attempt_list_, &link_changed_, &back_off_list_, &ended_list_}) {
     waiters_->wake_all(*list, Wake::cancelled);
   }
+  if (store_ && *store_) (*store_)->close();  // the next client may come before the last coroutine is gone
   if (alarm_) alarm_->cancel();
   waiters_->stop_alarm();
   waiters_->resume_woken_later();

@@ -16,6 +16,7 @@
 #include "core/mqtt/session.hpp"
 #include "mqtt/link.hpp"
 #include "mqtt/message_queue.hpp"
+#include "mqtt/persistence/file_store.hpp"
 #include "mqtt/subscriptions.hpp"
 #include "mqtt/tls.hpp"
 #include "mqtt/waiters.hpp"
@@ -93,6 +94,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   asio::awaitable<void> back_off(std::uint32_t failures);
   [[nodiscard]] Millis back_off_delay(std::uint32_t failures);
   Result<void> begin_session();
+  void restore();
   void end_link(Error error);
   void launch(Goal goal);
   void finish_waiting(const Error& error);
@@ -117,7 +119,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   // --- client_events.cpp
   void on_session_event(const Event& event) override;
   [[nodiscard]] bool takes_input() const override { return handler_ != nullptr || !queue_.full(); }
-  bool commit() override { return true; }
+  bool commit() override;
   void on_link_lost(Error error) override { end_link(std::move(error)); }
   void on_link_turn() override { turn(); }
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
@@ -149,6 +151,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   std::shared_ptr<Waiters> waiters_;
   Statistics statistics_;
   std::shared_ptr<TlsContext> tls_;
+  Result<std::unique_ptr<FileStore>> store_;  // null: memory only; an error: the client cannot work
   OwnedSession session_;
   std::vector<Slot> slots_;
   Subscriptions subscriptions_;

@@ -77,6 +77,7 @@ Result<void> Client::Impl::try_publish(std::string_view topic, Payload payload,
 Session::Outcome<Token> Client::Impl::submit(std::string_view topic, Payload payload,
                                              const PublishOptions& options) {
   PublishRequest request{topic, payload.bytes(), options.qos, options.retain, options.properties};
+  if (!store_) return std::unexpected(SessionError::persistence_failed);
   if (refuses_offline()) return std::unexpected(SessionError::not_connected);
   if (window_full(options.qos) && !drop_oldest_qos0()) return std::unexpected(SessionError::no_room);
   const auto accepted =

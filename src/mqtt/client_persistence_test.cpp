@@ -1,0 +1,94 @@
+// A session that survives its client, against a scripted broker.
+#include <gtest/gtest.h>
+
+#include "mqtt/testing/client_fixture.hpp"
+#include "mqtt/testing/mosquitto.hpp"
+
+namespace mqboard::mqtt {
+namespace {
+
+using namespace testing;
+
+class ClientPersistence : public ClientFixture {
+ public:
+  [[nodiscard]] Options kept() const {
+    Options made = options();
+    made.clean_session = false;
+    made.persistence_file = folder / "session";
+    return made;
+  }
+  TemporaryFolder folder;
+};
+
+TEST_F(ClientPersistence, UnacknowledgedMessagesOfADeadClientAreSentByTheNext) {
+  run(io, [](ClientPersistence& t) -> asio::awaitable<void> {
+    {
+      auto [client, peer] = co_await t.connected(t.kept());
+      client.try_publish("t", "1", {.qos = QoS::at_least_once}).value();
+      client.try_publish("t", "2", {.qos = QoS::exactly_once}).value();
+      client.try_publish("t", "3", {.qos = QoS::exactly_once}).value();
+      co_await peer.expect(publish("t", "1", {.qos = 1, .id = 1}));
+      co_await peer.expect(publish("t", "2", {.qos = 2, .id = 2}));
+      co_await peer.expect(publish("t", "3", {.qos = 2, .id = 3}));
+      co_await peer.send(pubrec(2));
+      co_await peer.expect(pubrel(2));
+    }
+    Client next = t.make(t.kept());
+    next.start();
+    Task flushed(t.io, next.flush());
+    Peer peer = co_await t.broker.welcome(true);
+    co_await peer.expect(pubrel(2));
+    co_await peer.expect(publish("t", "1", {.qos = 1, .id = 1, .dup = true}));
+    co_await peer.expect(publish("t", "3", {.qos = 2, .id = 3, .dup = true}));
+    co_await peer.send(pubcomp(2) + puback(1) + pubrec(3));
+    co_await peer.expect(pubrel(3));
+    EXPECT_FALSE(flushed.done());
+    co_await peer.send(pubcomp(3));
+    EXPECT_TRUE(co_await flushed.get());
+  }(*this));
+}
+
+TEST_F(ClientPersistence, InboundQos2IsNotDeliveredAgainToTheNextClient) {
+  run(io, [](ClientPersistence& t) -> asio::awaitable<void> {
+    {
+      auto [client, peer] = co_await t.connected(t.kept());
+      co_await peer.send(publish("t", "once", {.qos = 2, .id = 9}));
+      const auto message = co_await client.receive();
+      CO_ASSERT_OK(message);
+      co_await peer.expect(pubrec(9));
+    }
+    auto next = t.make(t.kept());
+    next.start();
+    Peer peer = co_await t.broker.welcome(true);
+    co_await peer.send(publish("t", "once", {.qos = 2, .id = 9, .dup = true}));
+    co_await peer.expect(pubrec(9));
+    co_await peer.send(pubrel(9));
+    co_await peer.expect(pubcomp(9));
+    EXPECT_EQ(next.statistics().messages_received, 0U);
+  }(*this));
+}
+
+TEST_F(ClientPersistence, UnusableFileIsADefiniteErrorOfEveryOperation) {
+  run(io, [](ClientPersistence& t) -> asio::awaitable<void> {
+    t.folder.write("session", "something else entirely");
+    Client client = t.make(t.kept());
+    const auto up = co_await client.connect();
+    EXPECT_TRUE(up.error() == Errc::storage_failed);
+    EXPECT_EQ(up.error().message(), (t.folder / "session") + ": not a session file");
+    const auto published = co_await client.publish("t", "x");
+    EXPECT_TRUE(published.error() == Errc::storage_failed);
+  }(*this));
+}
+
+TEST_F(ClientPersistence, CleanSessionCannotBeKept) {
+  run(io, [](ClientPersistence& t) -> asio::awaitable<void> {
+    Options options = t.kept();
+    options.clean_session = true;
+    Client client = t.make(options);
+    const auto up = co_await client.connect();
+    EXPECT_TRUE(up.error() == Errc::bad_option);
+  }(*this));
+}
+
+}  // namespace
+}  // namespace mqboard::mqtt
