@@ -208,6 +208,10 @@ asio::awaitable<Result<void>> Client::Impl::attempt(const Endpoint& endpoint) {
 
 asio::awaitable<Result<std::unique_ptr<Transport>>> Client::Impl::open_transport(Attempt& attempt,
                                                                                  const Endpoint& endpoint) {
+  if (endpoint.scheme == Scheme::websocket || endpoint.scheme == Scheme::secure_websocket) {
+    co_return std::unexpected(
+        Error(Errc::bad_option, attempt.name + ": MQTT over WebSocket is not supported yet"));
+  }
   if (endpoint.secure() && !tls_) {
     auto context = TlsContext::create(options_.tls);
     if (!context) co_return std::unexpected(std::move(context.error()));
