@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <cstring>
+#include <utility>
 
 #include "mqtt/tls_bio.hpp"
 #include "mqtt/tls_context.hpp"
@@ -23,8 +25,8 @@ std::string openssl_reason() {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(SslPtr ssl, std::unique_ptr<Transport> below)
-      : below_(std::move(below)), ssl_(std::move(ssl)) {
+  TlsTransport(asio::any_io_executor executor, SslPtr ssl, std::unique_ptr<Transport> below)
+      : executor_(std::move(executor)), below_(std::move(below)), ssl_(std::move(ssl)) {
     BIO* const bio = make_transport_bio(&link_);
     link_.below = below_.get();
     SSL_set_bio(ssl_.get(), bio, bio);
@@ -39,16 +41,26 @@ class TlsTransport final : public Transport {
   [[nodiscard]] Ready wants() const { return wants_; }
   [[nodiscard]] SSL* ssl() const { return ssl_.get(); }
 
+  // Small packets come in a record each: takes as many as there are and fit.
   IoResult read(MutableBytes into) override {
-    ERR_clear_error();
-    std::size_t count = 0;
-    if (SSL_read_ex(ssl_.get(), into.data(), into.size(), &count) != 1) {
-      IoResult result = outcome(0);
+    IoResult result = std::exchange(read_failure_, {});
+    while (result.bytes < into.size() && !result.blocked && !result.failed()) {
+      ERR_clear_error();
+      std::size_t count = 0;
+      if (SSL_read_ex(ssl_.get(), into.data() + result.bytes, into.size() - result.bytes, &count) == 1) {
+        read_wants_ = Ready::read;
+        result.bytes += count;
+        result.blocked = link_.drained && SSL_has_pending(ssl_.get()) == 0;
+        continue;
+      }
+      const std::size_t before = std::exchange(result, outcome(0)).bytes;
       read_wants_ = wants_;
-      return result;
+      if (result.failed() && before != 0) read_failure_ = std::exchange(result, {});  // for the next read
+      result.bytes = before;
+      if (read_failure_.failed()) break;
     }
-    read_wants_ = Ready::read;
-    return {.bytes = count, .blocked = link_.drained && SSL_has_pending(ssl_.get()) == 0};
+    drained_ = result.blocked;
+    return result;
   }
 
   // Gathers small pieces into full records: one record per packet would cost more than the packet.
@@ -68,6 +80,9 @@ class TlsTransport final : public Transport {
   }
 
   void async_wait(Ready direction, std::shared_ptr<ReadyHandler> handler) override {
+    if (direction == Ready::read && !drained_) {  // what is left lies in OpenSSL: the socket would not tell
+      return asio::post(executor_, [handler = std::move(handler)] { handler->on_ready(Ready::read, true); });
+    }
     const Ready below = direction == Ready::read ? read_wants_ : Ready::write;
     if (below != direction) handler = std::make_shared<Redirected>(std::move(handler), direction);
     below_->async_wait(below, std::move(handler));
@@ -135,11 +150,14 @@ class TlsTransport final : public Transport {
     }
   }
 
+  asio::any_io_executor executor_;
   std::unique_ptr<Transport> below_;
   BioLink link_;
   SslPtr ssl_;
   Ready wants_ = Ready::read;
   Ready read_wants_ = Ready::read;
+  bool drained_ = true;  // the last read took all there was
+  IoResult read_failure_;
   std::size_t staged_ = 0;
   std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> stage_;
 };
@@ -188,7 +206,7 @@ class Context final : public TlsContext {
       SSL_set1_host(ssl.get(), host.c_str());
       SSL_set_tlsext_host_name(ssl.get(), host.c_str());
     }
-    auto transport = std::make_unique<TlsTransport>(std::move(ssl), std::move(below));
+    auto transport = std::make_unique<TlsTransport>(attempt.executor, std::move(ssl), std::move(below));
     for (;;) {
       const IoResult step = transport->handshake();
       if (step.failed()) co_return handshake_error(attempt, *transport, step, host);
