@@ -125,4 +125,5 @@ extern "C" void mqb_gc_collect(Z_env_instance_t* env) {
   mark_native(marker, state.stack_base);
   marker.shadow_range(state.instance.w2c_g0, Z_micropythonZ_emscripten_stack_get_base(&state.instance));
   mqb_gc_collect_end(&state.instance);
+  notice_interrupt(state);
 }

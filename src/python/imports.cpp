@@ -119,6 +119,7 @@ u32 Z_envZ_emscripten_resize_heap(Env* env, u32 bytes) {
 }
 
 u32 Z_envZ_mp_js_ticks_ms(Env* env) {
+  notice_interrupt(*env->state);
   check_alive(env);  // loops that wait for time to pass may call nothing else
   return env->state->platform.ticks_ms();
 }

@@ -120,6 +120,12 @@ void Machine::interrupt() {
   shared_word<std::uint16_t>(memory, kSchedulerState).compare_exchange_strong(idle, kSchedulerPending);
 }
 
+void notice_interrupt(Machine::State& state) {
+  if (shared_word<std::uint32_t>(state.memory, kPendingException).load() == 0) return;
+  std::uint16_t idle = kSchedulerIdle;
+  shared_word<std::uint16_t>(state.memory, kSchedulerState).compare_exchange_strong(idle, kSchedulerPending);
+}
+
 bool Machine::take_interrupt() {
   return shared_word<std::uint32_t>(state_->memory, kPendingException).exchange(0) != 0;
 }

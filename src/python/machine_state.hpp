@@ -37,6 +37,10 @@ struct Machine::State {
   std::uint64_t collections = 0;
 };
 
+// An interrupt that came while MicroPython was just unlocking its scheduler is pending without being looked
+// for. Called now and then on the machine's thread, this makes it looked for.
+void notice_interrupt(Machine::State& state);
+
 // Marks an entry into translated code; `frame` is the frame address of the function that enters.
 class Entry {
  public:
