@@ -14,9 +14,11 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/e2e"))
-from harness import BIN, Board, Broker, Peer  # noqa: E402
+from harness import BIN, Board, Broker, Peer, Process  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 P = "gateway/bench"
+ROUND_TRIP_S = 0.1
 
 
 def report(name, value, unit, peer=None, peer_value=None):
@@ -54,21 +56,85 @@ def bench_eval(broker, environment, runs):
     report("eval_process_ms", statistics.median(ours), "ms", *beside)
 
 
+def content(size):
+    return bytes(range(251)) * (size // 251) + bytes(size % 251)
+
+
+def transfer_times_ms(directory, environment, size, count, protocol="auto"):
+    """Medians of putting a file and getting it back."""
+    local, back = directory / "local", directory / "back"
+    local.write_bytes(content(size))
+    call = [BIN / "mqboard", "--protocol", protocol]
+    puts, gets = [], []
+    for number in range(count):
+        remote = f"/bench{number}.bin"
+        back.unlink(missing_ok=True)
+        puts.append(timed_ms([*call, "put", local, remote], environment))
+        gets.append(timed_ms([*call, "get", remote, back], environment))
+        if back.read_bytes() != local.read_bytes():
+            raise SystemExit("what came back differs")
+        timed_ms([*call, "rm", remote], environment)
+    return statistics.median(puts), statistics.median(gets)
+
+
 def bench_transfers(directory, environment, runs):
-    for label, size, protocol, count in (("1500k_v1", 1_500_000, "v1", runs), ("1500k", 1_500_000, "v2", runs)):
-        local, back = directory / "local", directory / "back"
-        local.write_bytes(bytes(i * 2654435761 >> 13 & 255 for i in range(size)))
-        call = [BIN / "mqboard", "--protocol", protocol]
-        puts, gets = [], []
-        for number in range(count):
-            remote = f"/bench{number}.bin"
-            puts.append(timed_ms([*call, "put", local, remote], environment))
-            gets.append(timed_ms([*call, "get", remote, back], environment))
-            if back.read_bytes() != local.read_bytes():
-                raise SystemExit("what came back differs")
-            timed_ms([*call, "rm", remote], environment)
-        report(f"put_{label}_ms", statistics.median(puts), "ms")
-        report(f"get_{label}_ms", statistics.median(gets), "ms")
+    for label, protocol in (("1500k_v1", "v1"), ("1500k", "v2")):
+        put, get = transfer_times_ms(directory, environment, 1_500_000, runs, protocol)
+        report(f"put_{label}_ms", put, "ms")
+        report(f"get_{label}_ms", get, "ms")
+    size = 64 * 1024 * 1024
+    put, get = transfer_times_ms(directory, environment, size, max(3, runs // 3))
+    report("put_64m_mb_per_s", size / 1000 / put, "MB/s")
+    report("get_64m_mb_per_s", size / 1000 / get, "MB/s")
+
+
+def bench_update(image, environment, runs):
+    times = [timed_ms([BIN / "mqboard", "ota", "install", image], environment) for _ in range(runs)]
+    report("ota_1500k_ms", statistics.median(times), "ms")
+
+
+def bench_far(directory, broker, image, environment, runs):
+    """The operator is 100 ms away from the broker; beside its eval a publish of mosquitto_pub, alternating."""
+    proxy = Proxy(broker.port, ROUND_TRIP_S / 2)
+    far = environment | {"MQBOARD_SERVER": proxy.url}
+    peer = shutil.which("mosquitto_pub")
+    try:
+        put, get = transfer_times_ms(directory, far, 1_500_000, runs)
+        report("put_1500k_100ms_rtt_s", put / 1000, "s")
+        report("get_1500k_100ms_rtt_s", get / 1000, "s")
+        times = [timed_ms([BIN / "mqboard", "ota", "install", image], far) for _ in range(runs)]
+        report("ota_1500k_100ms_rtt_s", statistics.median(times) / 1000, "s")
+        ours, theirs = [], []
+        for _ in range(runs):
+            ours.append(timed_ms([BIN / "mqboard", "eval", "1+1"], far))
+            if peer:
+                call = [peer, "-h", "127.0.0.1", "-p", proxy.port, "-q", "1", "-t", "bench", "-m", "1+1"]
+                theirs.append(timed_ms(call))
+        beside = ("mosquitto_pub", statistics.median(theirs)) if theirs else ()
+        report("eval_100ms_rtt_ms", statistics.median(ours), "ms", *beside)
+    finally:
+        proxy.close()
+
+
+class UpdatableBoard(Board):
+    """A board with firmware slots: mqboardd under mqboot, and a signed image of 1.5 MB to install."""
+
+    def __init__(self, directory, broker, prefix):
+        super().__init__(directory, broker, prefix, start=False)
+        self.slots = self.directory / "slots"
+        (self.slots / "keys").mkdir(parents=True)
+        tool, key, payload = BIN / "mqboard-image", self.directory / "vendor", self.directory / "payload"
+        self.image = self.directory / "image"
+        payload.write_bytes(content(1_500_000))
+        subprocess.run([tool, "keygen", key], check=True, capture_output=True)
+        subprocess.run([tool, "build", "--key", f"{key}.key", "--version", "1", payload, self.image], check=True,
+                       capture_output=True)
+        shutil.copy(f"{key}.pub", self.slots / "keys/vendor.pub")
+        self.start()
+
+    def start(self):
+        self.process = Process([BIN / "mqboot", "--slots", self.slots, "--flash", self.flash, "--config", self.config,
+                                "--factory", BIN / "mqboardd"], self.directory, "mqboot")
 
 
 def bench_boot(board, broker, runs):
@@ -102,18 +168,25 @@ def main():
     runs = parser.parse_args().runs
     directory = pathlib.Path(tempfile.mkdtemp(prefix="mqb-bench-"))
     broker = Broker(directory)
-    board = Board(directory, broker, P)
     environment = {"MQBOARD_SERVER": broker.url, "MQBOARD_TOPIC": P, "XDG_CONFIG_HOME": str(directory / "config"),
                    "PATH": "/usr/bin:/bin"}
+    board = None
     try:
+        board = Board(directory, broker, P)
         wait_online(broker)
         bench_eval(broker, environment, runs * 3)
         bench_transfers(directory, environment, runs)
         report("board_rss_mb", board.rss_kb() / 1024, "MB")
         bench_boot(board, broker, runs)
+        board.process.close()
+        board = UpdatableBoard(directory / "updatable", broker, P)
+        wait_online(broker)
+        bench_update(board.image, environment, runs)
+        bench_far(directory, broker, board.image, environment, runs)
         report("core_text_kb", core_text_kb(), "KiB")
     finally:
-        board.process.close()
+        if board and board.process:
+            board.process.close()
         broker.process.close()
         shutil.rmtree(directory, ignore_errors=True)
 
