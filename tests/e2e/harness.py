@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -26,9 +27,13 @@ DEADLINE_S = float(os.environ.get("MQB_TEST_DEADLINE_S", "30"))
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on, below those the kernel lends to outgoing connections: it stays free until it is used,
+    also while the broker that owns it restarts."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):

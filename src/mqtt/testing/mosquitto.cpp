@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 
 extern char** environ;
 
@@ -60,14 +61,18 @@ void TemporaryFolder::write(std::string_view name, std::string_view content) con
   std::ofstream(path_ / name, std::ios::binary) << content;
 }
 
+// Below the ports the kernel lends to outgoing connections, so that it stays free while its broker restarts.
 std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), size), 0);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
+  std::random_device random;
+  std::uniform_int_distribution<std::uint16_t> ports(10'000, 32'000);
+  while (true) {
+    const std::uint16_t port = ports(random);
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in address = loopback(port);
+    const bool ours = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    if (ours) return port;
+  }
 }
 
 void shell(const std::string& command) { EXPECT_EQ(std::system(command.c_str()), 0) << command; }
