@@ -44,6 +44,6 @@ function(mqb_unit_test target)
     list(APPEND labels threaded)
     add_dependencies(unit_threaded ${target})
   endif()
-  gtest_discover_tests(${target} TEST_PREFIX "${unit_PREFIX}." DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(${target} TEST_PREFIX "${unit_PREFIX}." DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
                        PROPERTIES TIMEOUT 300 LABELS "${labels}")
 endfunction()
