@@ -140,7 +140,8 @@ void MqttLink::online(const mqtt::Connected& up) {
 }
 
 void MqttLink::announce() {
-  if (connected_) static_cast<void>(client_.try_publish(status_topic_, handlers_.status(), streaming(true)));
+  announcing_ = connected_;
+  wake();
 }
 
 void MqttLink::wake() {
@@ -168,6 +169,10 @@ void MqttLink::send(std::string topic, std::string payload, bool retain) {
 
 std::optional<Outgoing> MqttLink::take() {
   if (!connected_) return std::nullopt;
+  if (std::exchange(announcing_, false)) {
+    leaving_ = Queued{status_topic_, handlers_.status(), true};
+    return Outgoing{leaving_->topic, as_bytes(leaving_->payload), leaving_->retain};
+  }
   if (!queue_.empty()) {
     leaving_ = std::move(queue_.front());
     queue_.pop_front();
@@ -196,6 +201,7 @@ asio::awaitable<void> MqttLink::stop(std::string final_status, std::chrono::mill
       poll.expires_after(1ms);
       co_await poll.async_wait(kAwait);
     }
+    announcing_ = false;
     co_await client_.publish(status_topic_, final_status,
                              {.qos = mqtt::QoS::at_least_once, .retain = true, .timeout = patience});
     co_await client_.flush(patience);

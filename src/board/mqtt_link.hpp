@@ -46,7 +46,7 @@ class MqttLink final : public Outbox {
   // Sends what waits, as far as it goes within `patience`, announces `final_status` and says goodbye.
   boost::asio::awaitable<void> stop(std::string final_status, std::chrono::milliseconds patience);
 
-  // Announces the status anew, when connected.
+  // Announces the status anew, when connected: ahead of all that waits here, as soon as the window has room.
   void announce();
 
   void ready(MessageSource& source) override;
@@ -80,6 +80,7 @@ class MqttLink final : public Outbox {
   std::deque<MessageSource*> ready_;
   bool connected_ = false;
   bool subscribed_ = false;
+  bool announcing_ = false;
   std::shared_ptr<Pump> pump_;
   mqtt::Client client_;
 };

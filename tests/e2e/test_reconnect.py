@@ -5,7 +5,8 @@ import signal
 import time
 import unittest
 
-from harness import EndToEnd
+from harness import EndToEnd, wait_until
+from proxy import Proxy
 
 
 class Reconnect(EndToEnd):
@@ -65,6 +66,20 @@ asyncio.run(main())
                 if "number " in line:
                     found.append(int(line.split("number ")[1].split(".")[0]))
         return found
+
+    def test_a_board_cut_in_the_middle_of_long_replies_says_that_it_is_online_again(self):
+        server = self.broker()
+        proxy = Proxy(server.port)
+        self.addCleanup(proxy.close)
+        board = self.board(server, mqtt=f'server = "{proxy.url}"\n', files={"big": b"x" * 1_000_000})
+        watcher = self.peer(server, f"{board.prefix}/mqb/status")
+        replies = self.peer(server, f"{board.prefix}/mqb/reply/out/#")
+        for number in range(6):
+            watcher.publish(f"{board.prefix}/mqb/cmd/get/long{number:04d}/big", b"\x80\x00")
+        replies.wait_for(lambda m: True, "the first of the replies")
+        proxy.cut()
+        wait_until(lambda: [json.loads(m.payload)["online"] for m in list(watcher.messages)][-2:] == [False, True],
+                   "the last will, and then the status")
 
     def test_a_clean_stop_says_offline(self):
         server = self.broker()
