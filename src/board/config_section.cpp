@@ -1,4 +1,5 @@
 #include "board/config_section.hpp"
+#include "core/base/json_text.hpp"
 
 #include <charconv>
 #include <cmath>

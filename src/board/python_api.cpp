@@ -7,6 +7,7 @@
 
 #include "board/nv_store.hpp"
 #include "board/text.hpp"
+#include "core/base/json_text.hpp"
 
 namespace mqboard::board {
 

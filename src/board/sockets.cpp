@@ -17,6 +17,7 @@
 #include <boost/asio/post.hpp>
 
 #include "board/text.hpp"
+#include "core/base/json_text.hpp"
 
 namespace mqboard::board {
 

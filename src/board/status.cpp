@@ -1,6 +1,7 @@
 #include "board/status.hpp"
 
 #include "board/text.hpp"
+#include "core/base/json_text.hpp"
 
 namespace mqboard::board {
 namespace {

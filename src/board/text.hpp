@@ -23,7 +23,4 @@ std::string concat(const Parts&... parts) {
   return out;
 }
 
-// As a JSON string, quotes included. Bytes that are not UTF-8 come out as U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 }  // namespace mqboard::board

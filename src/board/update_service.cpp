@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "board/text.hpp"
+#include "core/base/json_text.hpp"
 
 namespace mqboard::board {
 

@@ -5,6 +5,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/crc32.hpp"
+#include "core/base/json_text.hpp"
 #include "core/base/utf8.hpp"
 
 namespace mqboard {
@@ -44,6 +45,24 @@ TEST(Crc32, MatchesTheCheckValueWholeAndInParts) {
   const std::string check = "123456789";
   EXPECT_EQ(crc32(as_bytes(check)), 0xCBF43926u);
   EXPECT_EQ(crc32(as_bytes(check.substr(4)), crc32(as_bytes(check.substr(0, 4)))), 0xCBF43926u);
+}
+
+std::string json(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+TEST(JsonText, EscapesWhatMayNotStandInAStringAndNothingElse) {
+  EXPECT_EQ(json(""), R"("")");
+  EXPECT_EQ(json("plain \u00e9 text"), "\"plain \u00e9 text\"");
+  EXPECT_EQ(json("\"\\\n\r\t"), R"("\"\\\n\r\t")");
+  EXPECT_EQ(json(std::string_view("a\0\x1f\x7f", 4)), R"("a\u0000\u001f\u007f")");
+}
+
+TEST(JsonText, EachByteThatIsNotUtf8BecomesAReplacementCharacter) {
+  EXPECT_EQ(json("a\xff\xe2\x82z"), "\"a\uFFFD\uFFFD\uFFFDz\"");
+  EXPECT_EQ(json("\xc3"), "\"\uFFFD\"");
 }
 
 TEST(Utf8, AcceptsWellFormedAndRefusesTheRest) {

@@ -3,10 +3,9 @@
 #include <algorithm>
 
 namespace mqboard {
-namespace {
 
-// Bytes in the well-formed sequence at the front of `text`, or 0 when there is none (RFC 3629, section 4).
-std::size_t sequence_length(Bytes text) {
+// RFC 3629, section 4.
+std::size_t utf8_sequence(Bytes text) {
   const std::uint8_t first = text[0];
   if (first < 0x80) return 1;
   const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
@@ -20,11 +19,9 @@ std::size_t sequence_length(Bytes text) {
   return length;
 }
 
-}  // namespace
-
 bool is_utf8(Bytes text) {
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = utf8_sequence(text);
     if (length == 0) return false;
     text = text.subspan(length);
   }

@@ -5,6 +5,9 @@
 
 namespace mqboard {
 
+// Bytes in the well-formed sequence at the front of `text`, which must not be empty; 0 when there is none.
+[[nodiscard]] std::size_t utf8_sequence(Bytes text);
+
 [[nodiscard]] bool is_utf8(Bytes text);
 
 // Length of the longest prefix of `text`, at most `limit`, that does not end inside a UTF-8 sequence.

@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "core/base/file_system.hpp"
-#include "port/sim/random.hpp"
+#include "core/base/random.hpp"
 
 namespace mqboard::port::sim {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "port/sim/faulty_flash.hpp"
-#include "port/sim/random.hpp"
+#include "core/base/random.hpp"
 
 namespace mqboard::port::sim {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "core/mqtt/framer.hpp"
 #include "core/mqtt/testing/packet_text.hpp"
-#include "core/mqtt/testing/random.hpp"
+#include "core/base/random.hpp"
 
 namespace mqboard::mqtt::testing {
 

@@ -1,9 +1,10 @@
-// Test support: reproducible randomness (SplitMix64).
+// Reproducible randomness (SplitMix64) for simulations: the same seed gives the same run everywhere. Never
+// for secrets.
 #pragma once
 
 #include <cstdint>
 
-namespace mqboard::mqtt::testing {
+namespace mqboard {
 
 class Random {
  public:
@@ -15,7 +16,7 @@ class Random {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
     return z ^ (z >> 31);
   }
-  // 0 .. bound-1
+  // 0 .. bound-1; bound at least 1.
   std::uint64_t below(std::uint64_t bound) { return next() % bound; }
   bool one_in(std::uint64_t count) { return below(count) == 0; }
 
@@ -23,4 +24,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace mqboard::mqtt::testing
+}  // namespace mqboard
