@@ -31,12 +31,12 @@ void flatten_into(const Json& value, const std::string& name, std::vector<Status
     return;
   }
   if (!value.is_array()) {
-    fields.push_back({name, as_text(value)});
+    fields.push_back({name, as_text(value), value.dump()});
     return;
   }
   std::string list;
   for (const Json& element : value) list += std::string(list.empty() ? "" : ", ").append(as_text(element));
-  fields.push_back({name, list});
+  fields.push_back({name, list, value.dump()});
 }
 
 }  // namespace

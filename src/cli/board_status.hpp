@@ -30,6 +30,7 @@ struct BoardStatus {
 struct StatusField {
   std::string name;
   std::string value;
+  std::string json = {};  // the value as JSON; empty: a string
 };
 [[nodiscard]] std::vector<StatusField> flatten(std::string_view json);
 

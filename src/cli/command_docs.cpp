@@ -143,6 +143,17 @@ std::string paragraphs(std::string_view text, std::string_view indent) {
   return out;
 }
 
+// Commands, which a break would make wrong.
+std::string indented(std::string_view commands) {
+  std::string out;
+  while (!commands.empty()) {
+    const std::size_t end = std::min(commands.find('\n'), commands.size());
+    out.append("  ").append(commands.substr(0, end)).append("\n");
+    commands.remove_prefix(std::min(end + 1, commands.size()));
+  }
+  return out;
+}
+
 void append_row(std::string& out, const std::string& left, std::string_view right, std::size_t width) {
   const std::size_t column = width + 4;
   out.append("  ").append(left);
@@ -216,9 +227,9 @@ std::string help_of(const VerbInfo& verb) {
   if (verb.declare == nullptr) out += "\nVerbs:\n";
   for (const VerbInfo* nested : nested_in(verb))
     append_row(out, std::string(own_name(*nested)), nested->summary, 14);
-  append_items(out, "Arguments", items, true, 20);
+  append_items(out, "Arguments", items, true, 24);
   append_items(out, "Options", items, false, 24);
-  if (!verb.examples.empty()) out.append("\nExamples:\n").append(paragraphs(verb.examples, "  "));
+  if (!verb.examples.empty()) out.append("\nExamples:\n").append(indented(verb.examples));
   return out.append("\n`mqboard --help` lists the options every verb has.\n");
 }
 
@@ -373,11 +384,11 @@ std::string valued_pattern(const std::vector<Item>& items) {
   return out;
 }
 
-std::string bash_script() {
+// Defines a completion function of bash.
+std::string bash_function(std::string_view function_name) {
   const std::vector<Item> global = global_items();
   std::string out = fmt::format(
-      "# mqboard completion for bash\n"
-      "_mqboard() {{\n"
+      "{}() {{\n"
       "  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} verb='' i word\n"
       "  COMPREPLY=()\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -400,7 +411,7 @@ std::string bash_script() {
       "  local options='{}'\n"
       "  case $verb in\n"
       "    '') COMPREPLY=($(compgen -W '{}' -- \"$cur\"));;\n",
-      valued_pattern(global), option_words(global), verb_words(nullptr));
+      function_name, valued_pattern(global), option_words(global), verb_words(nullptr));
   for (const VerbInfo& verb : verb_table()) {
     const std::vector<Item> items = items_of(verb);
     if (verb.declare == nullptr) {
@@ -414,9 +425,23 @@ std::string bash_script() {
   out +=
       "  esac\n"
       "  [[ $cur == -* ]] && COMPREPLY+=($(compgen -W \"$options\" -- \"$cur\"))\n"
-      "}\n"
-      "complete -o filenames -F _mqboard mqboard\n";
+      "}\n";
   return out;
+}
+
+std::string bash_script() {
+  return "# mqboard completion for bash\n" + bash_function("_mqboard") +
+         "complete -o filenames -F _mqboard mqboard\n";
+}
+
+// zsh runs bash's function. As a file named _mqboard in $fpath this is a function zsh calls when mqboard is
+// first completed; from then on, and when it is sourced, what it registers is called.
+std::string zsh_script() {
+  return "#compdef mqboard\n"
+         "autoload -U +X bashcompinit && bashcompinit\n" +
+         bash_function("_mqboard_words") +
+         "complete -o filenames -F _mqboard_words mqboard\n"
+         "[[ ${funcstack[1]} != _mqboard ]] || _bash_complete -o filenames -F _mqboard_words\n";
 }
 
 std::string fish_quote(std::string_view text) {
@@ -434,7 +459,7 @@ std::string fish_option(std::string_view condition, const Item& item) {
     line += word.starts_with("--") ? fmt::format(" -l {}", word.substr(2))
                                    : fmt::format(" -s {}", word.substr(1));
   }
-  if (!item.placeholder.empty()) line += " -r";
+  if (!item.placeholder.empty()) line += item.offer == Offer::local_files ? " -r -F" : " -x";
   return fmt::format("{} -d {}\n", line, fish_quote(item.help));
 }
 
@@ -442,7 +467,7 @@ std::string fish_script() {
   std::string out =
       "# mqboard completion for fish\n"
       "complete -c mqboard -f\n"
-      "complete -c mqboard -s b -l board -r -a '(mqboard board list --names 2>/dev/null)'\n";
+      "complete -c mqboard -s b -l board -x -a '(mqboard board list --names 2>/dev/null)'\n";
   for (const Item& item : global_items()) out += fish_option("", item);
   for (const VerbInfo& verb : verb_table()) {
     const std::size_t space = verb.name.find(' ');
@@ -467,8 +492,7 @@ std::string fish_script() {
 std::optional<std::string> completion_script(std::string_view shell) {
   if (shell == "bash") return bash_script();
   if (shell == "fish") return fish_script();
-  // zsh runs bash's.
-  if (shell == "zsh") return "autoload -U +X bashcompinit && bashcompinit\n" + bash_script();
+  if (shell == "zsh") return zsh_script();
   return std::nullopt;
 }
 

@@ -1,6 +1,8 @@
 #include "cli/command_line.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
@@ -119,12 +121,71 @@ std::vector<std::string> reversed_arguments(std::span<const char* const> argumen
   const std::string_view name = base_name(arguments.front());
   if (name == "mqview") result.insert(result.begin(), "view");
   if (name == "mqsync") result.insert(result.begin(), "sync");
+  if (!result.empty() && result.front() == "help") {  // "help ls" is "ls --help"
+    result.erase(result.begin());
+    result.emplace_back("--help");
+  }
   std::reverse(result.begin(), result.end());
   return result;
 }
 
-EarlyEnd usage_error(std::string what, const VerbInfo* verb) {
-  if (const std::size_t end = what.find('\n'); end != std::string::npos) what.resize(end);
+// Letters to change, insert or leave out to make one word of the other.
+std::size_t difference(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+// `word` stands where a verb should, below the group of verbs `group` if there is one.
+std::string no_such_verb(std::string_view word, const VerbInfo* group) {
+  const std::string before = group == nullptr ? "" : fmt::format("{} ", group->name);
+  constexpr std::size_t kLikely = 3;  // differences from which on it is another word
+  std::size_t least = std::min(kLikely, word.size());
+  std::string_view likely;
+  for (const VerbInfo& verb : verb_table()) {
+    if (!verb.name.starts_with(before)) continue;
+    const std::string_view name = verb.name.substr(before.size());
+    const bool nested = name.find(' ') != std::string_view::npos;
+    if (const std::size_t different = difference(word, name); !nested && different < least) {
+      least = different;
+      likely = name;
+    }
+  }
+  const std::string hint = likely.empty() ? "" : fmt::format(" (did you mean '{}{}'?)", before, likely);
+  return fmt::format("'{}{}' is no verb{}", before, word, hint);
+}
+
+// What CLI11 complains about, in our words.
+std::string complaint(const CLI::ParseError& error, const CLI::App& app, const VerbInfo* verb) {
+  const bool no_verb = verb == nullptr || verb->declare == nullptr;
+  const std::vector<std::string> unexpected = app.remaining(true);
+  const bool required = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (!unexpected.empty() && (required || dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)) {
+    const std::string& first = unexpected.front();
+    if (first.size() > 1 && first.front() == '-') return fmt::format("unknown option {}", first);
+    return no_verb ? no_such_verb(first, verb) : fmt::format("'{}' is one argument too many", first);
+  }
+  if (required && no_verb) return "no verb given";
+  const std::string what = error.what();
+  constexpr std::string_view kUnconverted = "Could not convert: ";
+  if (const std::size_t equals = what.find(" = "); what.starts_with(kUnconverted) && equals < what.size()) {
+    const std::string_view text = what;
+    return fmt::format("{}: '{}' is no number",
+                       text.substr(kUnconverted.size(), equals - kUnconverted.size()),
+                       text.substr(equals + 3));
+  }
+  return what.substr(0, what.find('\n'));
+}
+
+EarlyEnd usage_error(std::string_view what, const VerbInfo* verb) {
   const std::string_view space = verb == nullptr ? "" : " ";
   const std::string_view name = verb == nullptr ? "" : verb->name;
   return {2, fmt::format("mqboard: {}; see `mqboard{}{} --help`\n", what, space, name)};
@@ -143,7 +204,7 @@ std::expected<Invocation, EarlyEnd> parse_command_line(std::span<const char* con
   } catch (const CLI::CallForVersion& version) {
     return std::unexpected(EarlyEnd{0, fmt::format("{}\n", version.what())});
   } catch (const CLI::ParseError& error) {
-    return std::unexpected(usage_error(error.what(), parser.called()));
+    return std::unexpected(usage_error(complaint(error, parser.app(), parser.called()), parser.called()));
   }
   return invocation;
 }

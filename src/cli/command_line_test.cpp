@@ -55,6 +55,41 @@ TEST(CommandLine, Switches_CanBeTurnedOff) {
   EXPECT_EQ(parse({"-vv", "info"})->options.get(Key::verbose), "2");
 }
 
+// The one line a wrong call is answered with.
+std::string complaint(std::vector<const char*> arguments) {
+  const auto parsed = parse(std::move(arguments));
+  EXPECT_FALSE(parsed);
+  if (parsed) return {};
+  EXPECT_EQ(parsed.error().status, 2);
+  return parsed.error().text;
+}
+
+TEST(CommandLine, WrongCalls_AreToldWhatIsWrong) {
+  EXPECT_EQ(complaint({}), "mqboard: no verb given; see `mqboard --help`\n");
+  EXPECT_EQ(complaint({"ota"}), "mqboard: no verb given; see `mqboard ota --help`\n");
+  EXPECT_EQ(complaint({"lss"}), "mqboard: 'lss' is no verb (did you mean 'ls'?); see `mqboard --help`\n");
+  EXPECT_EQ(complaint({"ota", "instal"}),
+            "mqboard: 'ota instal' is no verb (did you mean 'ota install'?); see `mqboard ota --help`\n");
+  EXPECT_EQ(complaint({"frobnicate"}), "mqboard: 'frobnicate' is no verb; see `mqboard --help`\n");
+  EXPECT_EQ(complaint({"-V"}), "mqboard: unknown option -V; see `mqboard --help`\n");
+  EXPECT_EQ(complaint({"ls", "--bogus"}), "mqboard: unknown option --bogus; see `mqboard ls --help`\n");
+  EXPECT_EQ(complaint({"get"}), "mqboard: REMOTE is required; see `mqboard get --help`\n");
+  EXPECT_EQ(complaint({"get", "a", "b", "c"}),
+            "mqboard: 'c' is one argument too many; see `mqboard get --help`\n");
+  EXPECT_EQ(complaint({"view", "-n", "x"}),
+            "mqboard: --count: 'x' is no number; see `mqboard view --help`\n");
+}
+
+TEST(CommandLine, HelpIsAlsoAVerb) {
+  const auto all = parse({"help"});
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().text, help_overview());
+  const auto one = parse({"help", "ota", "install"});
+  ASSERT_FALSE(one);
+  EXPECT_EQ(one.error().status, 0);
+  EXPECT_TRUE(one.error().text.starts_with("mqboard ota install:")) << one.error().text;
+}
+
 TEST(CommandLine, OptionGivenTwice_TheLastCounts) {
   EXPECT_EQ(parse({"-s", "a", "-s", "b", "info"})->options.get(Key::server), "b");
 }

@@ -44,6 +44,12 @@ void put_styled(std::FILE* file, std::string_view text, Style style, bool color)
   put(file, "\n");
 }
 
+// Of a traceback: what happened.
+std::string_view last_line(std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  return text.substr(text.find_last_of('\n') + 1);
+}
+
 bool color_wanted(Color color, bool terminal) {
   if (color != Color::automatic) return color == Color::always;
   const char* const no_color = std::getenv("NO_COLOR");
@@ -93,7 +99,7 @@ void Console::talk(std::string_view text, Style style) {
 }
 
 void Console::note(std::string_view text) {
-  if (verbosity_ >= 0) talk(text);
+  if (verbosity_ >= 0 && (talk_is_terminal_ || verbosity_ > 0)) talk(text);
 }
 
 void Console::detail(std::string_view text) {
@@ -107,7 +113,9 @@ void Console::trace(std::string_view text) {
 void Console::error(const Failure& failure) {
   if (failure.message.empty() && failure.detail.empty()) return;  // it has been said
   if (json_) {
-    std::vector<json::Field> fields{{"error", failure.message}, {"status", static_cast<int>(failure.status)}};
+    const std::string_view message =
+        failure.message.empty() ? last_line(failure.detail) : std::string_view(failure.message);
+    std::vector<json::Field> fields{{"error", message}, {"status", static_cast<int>(failure.status)}};
     if (!failure.code.empty()) fields.emplace_back("code", failure.code);
     if (!failure.detail.empty()) fields.emplace_back("detail", failure.detail);
     return talk(json::object(fields).text);

@@ -36,7 +36,7 @@ class Console {
   // Everything written is on its way; a failure (full disk) is reported by finish().
   void flush();
 
-  // Talk: note() unless quiet, detail() with -v, trace() with -vv, error() always.
+  // Talk: note() on a terminal unless quiet, detail() with -v, trace() with -vv, error() always.
   void note(std::string_view text);
   void detail(std::string_view text);
   void trace(std::string_view text);

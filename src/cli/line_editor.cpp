@@ -41,13 +41,14 @@ class LineEditor::Impl {
     rl_catch_sigwinch = 0;
     rl_attempted_completion_function = &Impl::complete;
     rl_completer_word_break_characters = " \t\n\"\\'`@$><=;|&{}()[]+-*/%!~^,:";
-    rl_completion_append_character = '\0';
     rl_initialize();
     rl_bind_key(kLeaveKey, &Impl::leave);
     rl_bind_key(kPasteKey, &Impl::paste);
     rl_bind_key('\t', &Impl::tab);
     using_history();
     stifle_history(kHistoryLines);
+    history_comment_char = '#';  // entries of several lines are kept apart by time stamps
+    history_write_timestamps = 1;
     if (!history_path_.empty()) read_history(history_path_.c_str());
   }
 
@@ -130,14 +131,17 @@ class LineEditor::Impl {
   // At the beginning of a line, Tab indents.
   static int tab(int count, int key) {
     for (int i = 0; i < rl_point; ++i) {
-      if (rl_line_buffer[i] != ' ') return rl_complete(count, key);
+      if (rl_line_buffer[i] == ' ') continue;
+      if (rl_last_func == &Impl::tab) rl_last_func = &rl_complete;  // the second Tab lists
+      return rl_complete(count, key);
     }
     rl_insert_text("    ");
     return 0;
   }
 
   static char** complete(const char*, int, int end) {
-    rl_attempted_completion_over = 1;  // never file names
+    rl_attempted_completion_over = 1;       // never file names
+    rl_completion_append_character = '\0';  // a name may go on with a dot or a bracket
     const std::string_view name =
         name_at_end(std::string_view(rl_line_buffer, static_cast<std::size_t>(end)));
     if (name.empty()) return nullptr;

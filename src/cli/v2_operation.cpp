@@ -275,7 +275,7 @@ void Operation::receive(const command::Frame& frame, TimePoint time) {
 }
 
 void Operation::take(Bytes data) {
-  while (!failure_ && !data.empty()) {
+  while (!failure_) {  // also without data: a record without payload is complete with its header
     const auto piece = reader_.next(data);
     if (!piece) break;
     if (auto ok = handler_ ? handler_(*piece) : Result<>{}; !ok) failure_ = std::move(ok.error());

@@ -38,7 +38,7 @@ void declare_ls(Declaration& of, Slot& slot) {
   Ls& verb = slot.make<Ls>();
   of.arguments("PATH", verb.paths, Need::optional, "directories or files (default: /)");
   of.flag("-r,--recursive", verb.recursive, "with everything below");
-  of.flag("-l,--long", verb.details, "with sizes");
+  of.flag("-l,--long", verb.details, "with sizes and times of change (UTC)");
   of.flag("--sha", verb.sha, "with the SHA-256 of files, computed on the board");
 }
 

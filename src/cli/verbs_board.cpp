@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <ctime>
 #include <map>
 
 #include <fmt/core.h>
 
 #include "cli/board.hpp"
+#include "cli/facts.hpp"
 #include "cli/verbs.hpp"
 #include "cli/wait_for_board.hpp"
 
@@ -17,20 +17,21 @@ void print(Console& console, const std::string& line) {
 }
 
 void print_fields(Console& console, const std::vector<StatusField>& fields) {
+  std::vector<StatusField> shown;
   std::size_t width = 0;
-  for (const StatusField& field : fields) width = std::max(width, field.name.size());
   for (const StatusField& field : fields) {
+    auto text = readable(field, console.verbose());
+    if (!text) continue;
+    width = std::max(width, text->name.size());
+    shown.push_back(std::move(*text));
+  }
+  for (const StatusField& field : shown) {
     print(console, fmt::format("{:<{}}  {}", field.name, width, field.value));
   }
 }
 
-// 2024-01-31 12:34:56
-std::string date(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm utc{};
-  ::gmtime_r(&time, &utc);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec);
+json::Value to_json(const StatusField& field) {
+  return field.json.empty() ? json::Value(field.value) : json::Value::raw(field.json);
 }
 
 Result<unsigned> numeric_level(const std::string& text) {
@@ -48,6 +49,31 @@ std::string level_name(unsigned level) {
   if (level == 0) return "inherit";
   const auto severity = parse_severity(std::to_string(level));
   return severity ? std::string(name(*severity)) : std::to_string(level);
+}
+
+std::string no_such_report(const std::string& name) {
+  return fmt::format("no crash report '{}'; see `mqboard crash ls`", name);
+}
+
+void print_boards(Console& console, const std::map<std::string, BoardStatus>& boards) {
+  std::vector<json::Value> records;
+  std::size_t width = 0;
+  for (const auto& [prefix, status] : boards) width = std::max(width, prefix.size());
+  for (const auto& [prefix, status] : boards) {
+    if (console.json()) {
+      records.push_back(
+          json::object({{"board", prefix},
+                        {"online", status.online},
+                        {"status", status.valid ? json::Value::raw(status.text) : json::Value::null()}}));
+      continue;
+    }
+    std::string line = fmt::format("{:<{}}  {:<7}  {}", prefix, width, status.online ? "online" : "offline",
+                                   status.v2 ? "v2" : "v1");
+    const std::string& more = status.online ? status.version : status.reason;
+    if (!more.empty()) line.append("  ").append(more);
+    print(console, line);
+  }
+  if (console.json()) console.record(json::array(records));
 }
 
 }  // namespace
@@ -74,7 +100,7 @@ Done perform(Info, Context context) {
     co_return Result<>{};
   }
   std::vector<json::Field> members;
-  for (const StatusField& field : fields) members.emplace_back(field.name, field.value);
+  for (const StatusField& field : fields) members.emplace_back(field.name, to_json(field));
   context.console.record(json::object(members));
   co_return Result<>{};
 }
@@ -91,7 +117,7 @@ Done perform(Reset verb, Context context) {
   context.session.allow_offline();  // it may be gone before its answer is here
   if (auto ok = co_await (*board)->reset(verb.mode); !ok) co_return ok;
   if (!verb.wait) co_return Result<>{};
-  context.console.detail("waiting for the board");
+  context.console.status_line(fmt::format("waiting for {} to come back", context.settings.prefix));
   co_return co_await wait_for_next_life(context.session, before);
 }
 
@@ -110,9 +136,12 @@ Done perform(LogLevel verb, Context context) {
   }
   auto levels = co_await (*board)->log_levels();
   if (!levels) co_return std::unexpected(levels.error());
+  if (!verb.logger.empty()) {
+    std::erase_if(*levels, [&verb](const LoggerLevel& row) { return row.logger != verb.logger; });
+    if (levels->empty()) levels->push_back({verb.logger, 0});  // it has none of its own
+  }
   std::vector<json::Value> records;
   for (const LoggerLevel& row : *levels) {
-    if (!verb.logger.empty() && row.logger != verb.logger) continue;
     if (context.console.json()) {
       records.push_back(json::object({{"name", row.logger}, {"level", level_name(row.level)}}));
     } else {
@@ -135,8 +164,9 @@ Done perform(CrashList, Context context) {
       records.push_back(json::object(
           {{"name", report.name}, {"size", report.size}, {"time", report.time_s}, {"cause", report.text}}));
     } else {
-      print(context.console, fmt::format("{}  {:>8}  {}  {}", report.time_s == 0 ? "-" : date(report.time_s),
-                                         report.size, report.name, report.text));
+      print(context.console,
+            fmt::format("{:<19}  {:>8}  {}  {}", report.time_s == 0 ? "-" : date_text(report.time_s),
+                        report.size, report.name, report.text));
     }
   }
   if (context.console.json()) context.console.record(json::array(records));
@@ -151,6 +181,7 @@ Done perform(CrashGet verb, Context context) {
     return {};
   });
   context.console.end_line();
+  if (!done && done.error().code == "not_found") done.error().message = no_such_report(verb.name);
   co_return done;
 }
 
@@ -161,7 +192,9 @@ Done perform(CrashRemove verb, Context context) {
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
   for (const std::string& report : verb.names) {
-    if (auto ok = co_await (*board)->remove_crash(report); !ok) co_return ok;
+    auto ok = co_await (*board)->remove_crash(report);
+    if (!ok && ok.error().code == "not_found") ok.error().message = no_such_report(report);
+    if (!ok) co_return ok;
   }
   co_return Result<>{};
 }
@@ -184,20 +217,10 @@ Done perform(Discover verb, Context context) {
   if (auto ok = co_await context.session.until_within([] { return false; }, wait); !ok) {
     co_return std::unexpected(ok.error());
   }
-  std::vector<json::Value> records;
-  for (const auto& [prefix, status] : boards) {
-    if (context.console.json()) {
-      records.push_back(
-          json::object({{"board", prefix},
-                        {"online", status.online},
-                        {"status", status.valid ? json::Value::raw(status.text) : json::Value::null()}}));
-    } else {
-      print(context.console,
-            fmt::format("{:<7}  {:<3} {:<24} {}", status.online ? "online" : "offline",
-                        status.v2 ? "v2" : "v1", prefix, status.online ? status.version : status.reason));
-    }
+  print_boards(context.console, boards);
+  if (boards.empty()) {
+    context.console.note(fmt::format("no board announces itself at {}", context.settings.broker.name()));
   }
-  if (context.console.json()) context.console.record(json::array(records));
   co_return Result<>{};
 }
 

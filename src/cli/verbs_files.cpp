@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/board.hpp"
+#include "cli/facts.hpp"
 #include "cli/local_file.hpp"
 #include "cli/progress.hpp"
 #include "cli/verbs.hpp"
@@ -22,8 +23,10 @@ json::Value to_json(const Entry& entry) {
 std::string text_line(const Entry& entry, const Ls& verb, bool full_path) {
   std::string line;
   if (verb.sha) line += fmt::format("{:64}  ", entry.sha256);
-  if (verb.details)
+  if (verb.details) {
     line += entry.directory ? fmt::format("{:>12}  ", "-") : fmt::format("{:>12}  ", entry.size);
+    line += fmt::format("{:>19}  ", entry.modified_s == 0 ? "-" : date_text(entry.modified_s));
+  }
   line += full_path ? std::string_view(entry.path) : base_name(entry.path);
   if (entry.directory) line += '/';
   return line;

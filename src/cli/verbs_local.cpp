@@ -1,4 +1,5 @@
 // Verbs that need no connection: saved boards, completion, the manual page.
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/core.h>
@@ -19,6 +20,10 @@ json::Value to_json(const Profiles::Board& board, bool is_default) {
       fields.emplace_back(row.profile, secret ? "***" : *value);
   }
   return json::object(fields);
+}
+
+std::string address_of(const Profiles::Board& board) {
+  return board.layer.get(board.layer.get(Key::topic) ? Key::topic : Key::prefix).value_or("");
 }
 
 Result<> save(const Result<>& change, const Profiles& profiles) { return change ? profiles.save() : change; }
@@ -52,19 +57,28 @@ Result<> perform(BoardList verb, LocalContext context) {
   auto profiles = Profiles::load(profiles_path(std::getenv));
   if (!profiles) return std::unexpected(profiles.error());
   std::vector<json::Value> records;
+  std::size_t name_width = 0;
+  std::size_t address_width = 0;
+  for (const Profiles::Board& board : profiles->boards()) {
+    name_width = std::max(name_width, board.name.size());
+    address_width = std::max(address_width, address_of(board).size());
+  }
   for (const Profiles::Board& board : profiles->boards()) {
     const bool is_default = board.name == profiles->default_name();
     const auto value = [&board](Key key) { return board.layer.get(key).value_or(""); };
-    const std::string address = board.layer.get(Key::topic) ? value(Key::topic) : value(Key::prefix);
+    const std::string address = address_of(board);
     if (context.console.json()) {
       records.push_back(to_json(board, is_default));
     } else if (verb.names_only) {
       context.console.line(board.name);
     } else {
-      context.console.line(fmt::format("{} {:<16} {:<24} {}", is_default ? '*' : ' ', board.name, address,
-                                       value(Key::server)));
+      const std::string server = value(Key::server);
+      context.console.line(fmt::format("{} {:<{}}  {:<{}}  {}", is_default ? '*' : ' ', board.name,
+                                       name_width, address, address_width,
+                                       server.empty() ? "localhost" : server));
     }
   }
+  if (profiles->boards().empty()) context.console.note("no board is saved; see `mqboard board add --help`");
   if (context.console.json()) context.console.record(json::array(records));
   return {};
 }

@@ -37,6 +37,7 @@ class LogPrinter {
       console_.record(to_json(line, topic, timestamp()));
     } else {
       const std::string text = console_.output_is_terminal() ? printable(line.whole) : line.whole;
+      if (topic.ends_with("/log")) topic.remove_suffix(4);
       console_.line(several_boards_ ? fmt::format("{}: {}", topic, text) : text, style(line.severity));
     }
     console_.flush();
@@ -92,7 +93,9 @@ Done perform(View verb, Context context) {
   std::optional<Severity> least;
   if (!verb.level.empty()) {
     least = parse_severity(verb.level);
-    if (!least) co_return fail(ExitStatus::usage, fmt::format("'{}' is no severity", verb.level));
+    if (!least)
+      co_return fail(ExitStatus::usage,
+                     fmt::format("'{}' is no level: debug, info, warning, error or critical", verb.level));
   }
   LogPrinter printer(context.console, verb, least, topic.find_first_of("+#") != std::string::npos);
   if (verb.since_boot) co_return co_await view_since_boot(context, printer);

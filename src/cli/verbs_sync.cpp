@@ -83,9 +83,9 @@ class Synchronizer {
       records_.push_back(
           json::object({{"action", action}, {"why", why}, {"source", source}, {"target", target}}));
     } else if (source.empty()) {
-      context_.console.line(fmt::format("  {:5}{}", action, target));
+      context_.console.line(fmt::format("  {:4} {}", action, target));
     } else {
-      context_.console.line(fmt::format("  {:5}{:7} {} -> {}", action, why, source, target));
+      context_.console.line(fmt::format("  {:4} {:7} {} -> {}", action, why, source, target));
     }
   }
 

@@ -146,7 +146,7 @@ class CliVerbs(EndToEnd):
         boards = json.loads(self.ok("-o", "json", "discover").out)
         self.assertEqual([(b["board"], b["online"]) for b in boards], [(self.b.prefix, True)])
         info = json.loads(self.ok("-o", "json", "info").out)
-        self.assertEqual(info["online"], "true")
+        self.assertIs(info["online"], True)
 
     def test_repl_executes_what_a_pipe_holds(self):
         result = self.cli("repl", stdin=b"x = 20\nx + 1\nfor i in range(2):\n    print(i)\n\n'None'\nNone\n")
