@@ -270,6 +270,7 @@ void Client::Impl::turn() {
     waiters_->resume_woken();
     turn_wanted_ = false;
     if (const auto link = link_) link->pump_output();
+    if (store_ && *store_ && (*store_)->owes_commit() && !gone_) commit();  // what cannot go out now
     drain_events();
     if (const auto link = link_) link->set_low_water(bytes_worth_waking_for(*link));
   }

@@ -1,6 +1,10 @@
 // A session that survives its client, against a scripted broker.
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fstream>
+
 #include "mqtt/testing/client_fixture.hpp"
 #include "mqtt/testing/mosquitto.hpp"
 
@@ -65,6 +69,19 @@ TEST_F(ClientPersistence, InboundQos2IsNotDeliveredAgainToTheNextClient) {
     co_await peer.send(pubrel(9));
     co_await peer.expect(pubcomp(9));
     EXPECT_EQ(next.statistics().messages_received, 0U);
+  }(*this));
+}
+
+TEST_F(ClientPersistence, MessagesAcceptedOfflineAreInTheFileOneTurnLater) {
+  run(io, [](ClientPersistence& t) -> asio::awaitable<void> {
+    Options offline = t.kept();
+    offline.offline_messages = 10;
+    Client client = t.make(offline);
+    client.try_publish("t", "kept while offline", {.qos = QoS::exactly_once}).value();
+    co_await asio::post(asio::use_awaitable);
+    std::ifstream file(offline.persistence_file, std::ios::binary);
+    const std::string content((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_NE(content.find("kept while offline"), std::string::npos);
   }(*this));
 }
 

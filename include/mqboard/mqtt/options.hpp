@@ -109,7 +109,8 @@ struct Options {
   Properties connect_properties;
   // Renew the subscriptions made through this Client whenever a connection begins without their session.
   bool resubscribe = true;
-  // Keep unacknowledged messages and inbound QoS 2 state in this file, so that they survive the process.
+  // Keep unacknowledged messages and inbound QoS 2 state in this file, so that they survive the process. An
+  // accepted publish is in it one turn of the executor later, and always before the broker can see it.
   // Empty: memory only. Needs clean_session false and a client_id.
   std::string persistence_file;
 

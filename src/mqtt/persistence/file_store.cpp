@@ -126,6 +126,7 @@ bool FileStore::put(RecordKey key, std::span<const Bytes> value) {
   std::vector<std::uint8_t> joined;
   for (const Bytes part : value) joined.insert(joined.end(), part.begin(), part.end());
   if (!append(key, false, joined)) return false;
+  owes_commit_ = true;
   const auto [record, added] = records_.try_emplace(key);
   if (!added) live_bytes_ -= entry_bytes(record->second);
   record->second = std::move(joined);
@@ -165,6 +166,7 @@ bool FileStore::commit() {
   }
   file_bytes_ += pending_.size();
   pending_.clear();
+  owes_commit_ = false;
   return true;
 }
 
@@ -186,6 +188,7 @@ bool FileStore::rewrite() {
   if (file_ >= 0) ::close(file_);
   file_ = file;
   pending_.clear();
+  owes_commit_ = false;
   file_bytes_ = live_bytes_ = content.size();
   return true;
 }

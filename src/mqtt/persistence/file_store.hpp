@@ -35,6 +35,8 @@ class FileStore final : public Persistence {
 
   // Makes everything put and erased so far durable. Cheap when there is nothing new.
   bool commit();
+  // Whether something put is not durable yet.
+  [[nodiscard]] bool owes_commit() const { return owes_commit_; }
 
   // Commits and lets go of the file; from then on nothing is stored.
   void close();
@@ -56,6 +58,7 @@ class FileStore final : public Persistence {
   std::vector<std::uint8_t> pending_;  // entries not yet written
   std::size_t file_bytes_ = 0;
   std::size_t live_bytes_ = 0;  // what a rewritten file would hold
+  bool owes_commit_ = false;    // something in pending_ is a put
   bool broken_ = false;         // closed, or a write failed: nothing more is stored
 };
 
