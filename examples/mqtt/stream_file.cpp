@@ -76,7 +76,6 @@ int main(int argc, char** argv) {
   // A receiver that is away for a moment misses nothing.
   options.client_id = "stream-file-" + verb;
   options.clean_session = false;
-  options.clean_slate = true;
 
   asio::io_context io;
   mqtt::Client client(io.get_executor(), options);

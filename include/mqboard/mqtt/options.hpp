@@ -100,6 +100,7 @@ struct Options {
   bool clean_session = true;
   // With clean_session false: the first connection of this Client begins with an empty session (wiping what
   // an earlier process left at the broker), later reconnects resume it.
+  // On 3.1.1 such a session ends with its connection: the first reconnect finds none (SessionLost).
   bool clean_slate = false;
   // 5.0: how long the broker keeps the session after the connection ends. Unset: 0 when clean_session, else
   // for ever.
