@@ -205,6 +205,22 @@ TEST(RuntimeStop, EndsCodeThatSwallowsInterrupts) {
   EXPECT_EQ(python.eval("1").status, Status::refused);
 }
 
+TEST(RuntimeStop, EndsOneLongOperationOfCCode) {
+  Python python;
+  const auto result = python.start_eval("print('go')\npow(3, 1 << 300000, (1 << 6001) - 1)\n");
+  result->wait_for_output("go");
+  python.runtime.stop();
+  EXPECT_EQ(result->wait().status, Status::crashed);
+}
+
+TEST(RuntimeInput, HasReachedItsEndFromTheBeginning) {
+  Python python;
+  const auto result = python.eval("input('name? ')");
+  EXPECT_EQ(result.status, Status::error);
+  EXPECT_NE(result.text.find("EOFError"), std::string::npos) << result.text;
+  EXPECT_EQ(python.value("1 + 1"), "2");
+}
+
 TEST(RuntimeActivity, TellsWhatRuns) {
   Python python;
   const auto result = std::make_shared<Result>();

@@ -22,6 +22,8 @@ GC_COLLECT_END = 80
 HEAP_GROWTH_LIMIT = 1277  # how many bytes the heap may still grow by
 GC_COLLECT = 1278
 NLR_JUMP_FAIL = 1279  # loops for ever: an exception without a handler
+READLINE = 1262  # waits for characters of a console
+CTRL_D = 4  # what READLINE returns at the end of input
 
 INSTANCE = "Z_micropython_instance_t"
 
@@ -91,9 +93,10 @@ def cycles(calls):
     return found
 
 
-def check_stack_where_recursion_passes(text):
+def check_recursion_and_loops(text):
     """Leaves FUNC_PROLOGUE only in functions that are on every way an endless recursion can take: those that call
-    themselves, directly or round about, and those that call through a pointer."""
+    themselves, directly or round about, and those that call through a pointer. The loops of all others look whether
+    the machine was killed: some, such as those of big integers, call nothing that does."""
     bodies = {name: (start, end) for name, start, end in functions(text)}
     called = re.compile(r"\bw2c_(\w+)\(instance")
     calls = {name: {other for other in called.findall(text, start, end) if other in bodies}
@@ -101,13 +104,17 @@ def check_stack_where_recursion_passes(text):
     if len(calls) < 1000:
         raise Unexpected(f"only {len(calls)} functions")
     checked = cycles(calls)
-    pieces, at = [], 0
+    pieces, at, loops = [], 0, 0
     for name, (start, end) in bodies.items():
         body = text[start:end]
         if name not in checked and "CALL_INDIRECT" not in body and "Z_envZ_invoke" not in body:
             body = replace_once(body, "  FUNC_PROLOGUE;\n", "")
+            body, count = re.subn(r"^(  w2c_L\d+:) $", r"\1 LOOP_PROLOGUE;", body, flags=re.M)
+            loops += count
         pieces += [text[at:start], body]
         at = end
+    if loops < 300:
+        raise Unexpected(f"only {loops} loops")
     return "".join(pieces) + text[at:]
 
 
@@ -118,6 +125,9 @@ PROLOGUE = """\
     if (UNLIKELY((uintptr_t)&probe < *(volatile uintptr_t*)&instance->native_stack_limit)) \\
       TRAP(EXHAUSTION);                                                                   \\
   }
+#define LOOP_PROLOGUE                                                                     \\
+  if (UNLIKELY(*(volatile uintptr_t*)&instance->native_stack_limit == UINTPTR_MAX))       \\
+    TRAP(EXHAUSTION)
 #define FUNC_EPILOGUE
 """
 
@@ -143,7 +153,7 @@ def adapt_source(text, header_name):
     text = re.sub(r'#include "[^"]*\.h"', f'#include "{header_name}"', text, count=1)
     # No recursion can leave the native stack, and any thread can end a runaway by moving the limit.
     text = replace_once(text, "#define FUNC_PROLOGUE\n\n#define FUNC_EPILOGUE\n", PROLOGUE)
-    text = check_stack_where_recursion_passes(text)
+    text = check_recursion_and_loops(text)
     only_instance = f"{INSTANCE}* instance"
     text = replace_body(text, GC_COLLECT, only_instance, "+ 186124, w2c_i1);",
                         "  mqb_gc_collect(instance->Z_env_instance);")
@@ -154,6 +164,8 @@ def adapt_source(text, header_name):
     text = edit_body(text, CHECK_STACK, only_instance, "  u32 w2c_l0 = 0;\n", "  char probe;\n  u32 w2c_l0 = 0;\n")
     text = replace_body(text, HEAP_GROWTH_LIMIT, only_instance, "w2c_i0 = 134217728u;", "  return 0;")
     text = replace_body(text, NLR_JUMP_FAIL, f"{INSTANCE}* instance, u32 w2c_p0", "goto w2c_L0;", "  UNREACHABLE;")
+    text = replace_body(text, READLINE, f"{INSTANCE}* instance, u32 w2c_p0, u32 w2c_p1", "goto w2c_L0;",
+                        f"  return {CTRL_D};")
     return text + EXPORTS
 
 

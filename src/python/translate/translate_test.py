@@ -31,7 +31,7 @@ class TranslateTest(unittest.TestCase):
         with self.assertRaises(translate.Unexpected):
             translate.replace_body("static void w2c_f1(int a) {\n  other;\n}\n", 1, "int a", "expected", "new")
         with self.assertRaises(translate.Unexpected):
-            translate.check_stack_where_recursion_passes("")
+            translate.check_recursion_and_loops("")
 
     def test_cycles_are_found_direct_and_round_about(self):
         calls = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": {"a"}, "f": set()}
