@@ -302,11 +302,25 @@ TEST(EventLoop, DeepNestingStopsServing) {
   while (!programs.empty()) {
     const auto [job, program] = programs.back();
     programs.pop_back();
-    // An interrupt does nothing to a thread that is on its way from an inner program to the next: ask again.
+    // While the thread is on its way from an inner program to the next, this one is not what runs: ask again.
     while (!program->is_done()) python.runtime.interrupt(job);
     EXPECT_EQ(program->wait().status, Status::interrupted);
   }
   EXPECT_EQ(waiting->wait().text, "'served'");
+}
+
+TEST(EventLoop, InterruptOfAProgramSparesTheEvalItServes) {
+  Python python;
+  python.run("import asyncio\nasync def wait():\n  print('go')\n  await asyncio.Event().wait()");
+  for (int i = 0; i < 200; ++i) {
+    const auto program = std::make_shared<testing::Result>();
+    const JobId job = python.runtime.exec("asyncio.run(wait())", "script.py", program);
+    program->wait_for_output("go");
+    const auto served = python.start_eval("sum(range(50))");
+    while (!program->is_done()) python.runtime.interrupt(job);
+    EXPECT_EQ(served->wait().text, "1225");
+    EXPECT_EQ(program->wait().status, Status::interrupted);
+  }
 }
 
 TEST(EventLoop, GoesOnServingTasksAfterTheProgram) {

@@ -71,9 +71,8 @@ void Mailbox::post(unsigned generation, Answer answer) {
 void Mailbox::interrupt_locked() {
   if (running_.empty() || machine_ == nullptr) return;
   const Clock::Nanos now = clock_.monotonic();
-  if (interrupted_ && now < last_interrupt_ + kInterruptInterval) return;
-  last_interrupt_ = now;
-  interrupted_ = true;
+  if (now < next_interrupt_) return;
+  next_interrupt_ = now + kInterruptInterval;
   machine_->interrupt();
   wake_.notify_all();
 }
@@ -152,25 +151,27 @@ void Mailbox::attach(Machine* machine, unsigned generation) {
   generation_ = generation;
   answers_.clear();
   running_.clear();
-  interrupted_ = false;
+  next_interrupt_ = {};
 }
 
 void Mailbox::begin(Activity::Kind kind, JobId job, std::string name) {
   const std::lock_guard lock(mutex_);
-  running_.push_back({kind, job, std::move(name), clock_.monotonic()});
+  const bool outer_interrupted = machine_ != nullptr && machine_->take_interrupt();
+  next_interrupt_ = {};
+  running_.push_back({kind, job, std::move(name), clock_.monotonic(), outer_interrupted});
   if (stopping_) interrupt_locked();
 }
 
 void Mailbox::end() {
   const std::lock_guard lock(mutex_);
-  if (!running_.empty()) running_.pop_back();
-  if (machine_ != nullptr) take_interrupt_locked();
-  if (stopping_) interrupt_locked();
-}
-
-bool Mailbox::take_interrupt_locked() {
-  machine_->take_interrupt();
-  return std::exchange(interrupted_, false);
+  if (machine_ != nullptr) machine_->take_interrupt();
+  next_interrupt_ = {};
+  bool outer_interrupted = stopping_;
+  if (!running_.empty()) {
+    outer_interrupted = outer_interrupted || running_.back().outer_interrupted;
+    running_.pop_back();
+  }
+  if (outer_interrupted) interrupt_locked();
 }
 
 Mailbox::Wake Mailbox::wait(Clock::Nanos until, bool for_work) {
@@ -182,9 +183,8 @@ Mailbox::Wake Mailbox::wait(Clock::Nanos until, bool for_work) {
       wake = Wake::work;
       break;
     }
-    if (interrupted_ || stopping_) {
+    if (machine_->take_interrupt() || stopping_) {
       wake = Wake::interrupted;
-      take_interrupt_locked();
       break;
     }
     if (clock_.monotonic() >= until) break;
@@ -205,8 +205,7 @@ std::optional<Answer> Mailbox::wait_for_answer(std::uint32_t token, Clock::Nanos
       answers_.erase(found);
       break;
     }
-    if (interrupted_ || stopping_) {
-      take_interrupt_locked();
+    if (machine_->take_interrupt() || stopping_) {
       interrupted = true;
       break;
     }

@@ -64,8 +64,8 @@ class Mailbox {
   // The instance that interrupts go to; null between instances, which also drops answers for the old one.
   void attach(Machine* machine, unsigned generation);
 
-  // What runs from now on, inside what ran until now; end() returns to that. An interrupt that did not reach
-  // the inner code by then is dropped.
+  // What runs from now on, inside what ran until now; end() returns to that. An interrupt that had not
+  // reached the outer code waits for it; one that did not reach the inner code by its end is dropped.
   void begin(Activity::Kind kind, JobId job, std::string name);
   void end();
 
@@ -86,10 +86,10 @@ class Mailbox {
     JobId job;
     std::string name;
     Clock::Nanos since;
+    bool outer_interrupted;
   };
 
   void interrupt_locked();
-  bool take_interrupt_locked();
 
   const Limits limits_;
   Clock& clock_;
@@ -104,8 +104,7 @@ class Mailbox {
   std::vector<Frame> running_;
   Machine* machine_ = nullptr;
   unsigned generation_ = 0;
-  bool interrupted_ = false;
-  Clock::Nanos last_interrupt_{};
+  Clock::Nanos next_interrupt_{};  // not before
   bool waiting_ = false;
   bool stopping_ = false;
   std::string refuse_why_;

@@ -167,6 +167,21 @@ TEST(RuntimeInterrupt, EndsASleep) {
   EXPECT_EQ(result->wait().status, Status::interrupted);
 }
 
+TEST(RuntimeInterrupt, StrikesOnce) {
+  Python python;
+  const auto result = python.start_exec(
+      "import time\n"
+      "print('go')\n"
+      "try:\n"
+      "  while True: pass\n"
+      "except KeyboardInterrupt: print('caught')\n"
+      "time.sleep_ms(20)\n");
+  result->wait_for_output("go");
+  python.runtime.interrupt();
+  EXPECT_EQ(result->wait().status, Status::ok);
+  EXPECT_EQ(result->output(), "go\ncaught\n");
+}
+
 TEST(RuntimeInterrupt, IsHarmlessWhenNothingRuns) {
   Python python;
   python.eval("1");
