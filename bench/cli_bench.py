@@ -14,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/e2e"))
-from harness import BIN, Board, Broker, Peer, Process  # noqa: E402
+from harness import BIN, Board, Broker, Certificates, Peer, Process  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 P = "gateway/bench"
@@ -153,6 +153,50 @@ def bench_boot(board, broker, runs):
     report("boot_to_connected_ms", statistics.median(times), "ms")
 
 
+# Sleeps as soon as its publish is acknowledged. A changed certificate file makes the board verify its broker anew.
+WAKE = """
+import asyncio, machine, mqtt
+async def report(client):
+    await client.publish('wake', 'x', qos=1)
+    if {anew}:
+        with open('/ca.crt', 'a') as f:
+            f.write('\\n')
+    machine.deepsleep({nap_ms})
+def hook(): mqtt.on_init(report(mqtt.client))
+hook()
+"""
+NAP_MS = 100
+
+
+def wake_cycle_ms(directory, broker, certificates, anew, runs):
+    """From the end of a sleep to the next one, as they follow each other: start, TLS, publish, PUBACK, status, end."""
+    application = WAKE.format(anew=anew, nap_ms=NAP_MS)
+    board = Board(directory, broker, f"{P}-{anew}", start=False,
+                  files={"main.py": application, "ca.crt": certificates.ca.read_text()},
+                  mqtt=f'server = "{broker.tls_url}"\ncafile = "flash/ca.crt"\n')
+    watcher = Peer(broker, f"{board.prefix}/mqb/status")
+    command = [BIN / "mqboot", "--slots", board.directory / "slots", "--flash", board.flash, "--config", board.config,
+               "--factory", BIN / "mqboardd"]
+    board.process = Process(command, board.directory, "mqboot")
+    try:
+        asleep = watcher.wait_count(runs + 2, lambda m: b'"sleeping":true' in m.payload, 120)
+    finally:
+        board.process.close()
+        watcher.close()
+    return statistics.median((b.at - a.at) * 1000 - NAP_MS for a, b in zip(asleep[1:], asleep[2:]))
+
+
+def bench_wake(directory, runs):
+    directory.mkdir()
+    certificates = Certificates(directory / "certificates")
+    broker = Broker(directory, certificates)
+    try:
+        report("wake_cycle_tls_ms", wake_cycle_ms(directory, broker, certificates, True, runs), "ms")
+        report("wake_cycle_tls_resumed_ms", wake_cycle_ms(directory, broker, certificates, False, runs), "ms")
+    finally:
+        broker.process.close()
+
+
 def core_text_kb():
     total = 0
     for archive in sorted((BIN.parent / "src/core").glob("*/libmqb_core_*.a")):
@@ -179,6 +223,7 @@ def main():
         report("board_rss_mb", board.rss_kb() / 1024, "MB")
         bench_boot(board, broker, runs)
         board.process.close()
+        bench_wake(directory / "wake", runs)
         board = UpdatableBoard(directory / "updatable", broker, P)
         wait_online(broker)
         bench_update(board.image, environment, runs)

@@ -17,11 +17,13 @@
 #include "board/crash_service.hpp"
 #include "board/log_service.hpp"
 #include "board/mqtt_link.hpp"
+#include "board/power_service.hpp"
 #include "board/python_host.hpp"
 #include "board/sockets.hpp"
 #include "board/state_store.hpp"
 #include "board/status.hpp"
 #include "board/text.hpp"
+#include "board/tls_session.hpp"
 #include "board/update_service.hpp"
 #include "board/v1_service.hpp"
 #include "board/watchdog_service.hpp"
@@ -61,6 +63,7 @@ class Board::Impl final : public Interpreter {
 
   asio::awaitable<Ending> run();
   void end(const Ending& ending);
+  void end_now(const Ending& ending);
 
   // Interpreter
   python::JobId eval(std::string source, std::shared_ptr<python::JobSink> sink) override {
@@ -89,6 +92,7 @@ class Board::Impl final : public Interpreter {
 
   [[nodiscard]] StatusFields status_fields() const;
   [[nodiscard]] std::string status(bool online, std::string_view reason) const;
+  [[nodiscard]] std::string final_status() const;
   [[nodiscard]] std::string info();
 
   void on_message(const mqtt::MessageView& message);
@@ -100,6 +104,7 @@ class Board::Impl final : public Interpreter {
   void wake_channels_at(TimePoint when);
   void tick_while_busy();
   void tick_every_second();
+  void sleep_if_due();
   void say_hello();
   void clean_up();
   void save_levels();
@@ -122,8 +127,10 @@ class Board::Impl final : public Interpreter {
   LogService log_;
   const std::unique_ptr<UpdateService> updates_;  // null without mqboot
   const std::unique_ptr<CrashService> crashes_;   // null without a place for them
+  KeptTlsSession tls_session_;
   MqttLink link_;
   WatchdogService watchdog_;
+  PowerService power_;
   PythonHost python_;
   python::Runtime runtime_;
   Services services_;
@@ -169,6 +176,11 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+mqtt::Options with_ticket(mqtt::Options options, std::vector<std::uint8_t> ticket) {
+  options.tls.ticket = std::move(ticket);
+  return options;
+}
+
 std::string_view name_of(python::Activity::Kind kind) {
   constexpr std::string_view kNames[] = {"stopped", "idle", "eval", "exec", "complete", "event", "task"};
   return kNames[static_cast<std::size_t>(kind)];
@@ -186,9 +198,12 @@ Board::Impl::Impl(asio::any_io_executor executor, Options options, std::unique_p
       log_(log_environment(), config().logging, config().secrets, log_memory_),
       updates_(make_updates()),
       crashes_(make_crashes()),
-      link_(executor_, std::move(mqtt), std::string(command::status_topic(config().prefix).view()),
-            status(false, ""), std::string(command::request_filter(config().prefix).view()), link_handlers()),
+      tls_session_(boot().rtc().session(), config().mqtt),
+      link_(executor_, with_ticket(std::move(mqtt), tls_session_.ticket()),
+            std::string(command::status_topic(config().prefix).view()), status(false, ""),
+            std::string(command::request_filter(config().prefix).view()), link_handlers()),
       watchdog_(config().watchdog, watchdog_environment()),
+      power_(config().power, now()),
       python_(python_environment()),
       runtime_(python_options()),
       services_(make_services()),
@@ -327,7 +342,8 @@ PythonHost::Environment Board::Impl::python_environment() {
       .end = [this](const Ending& ending) { end(ending); },
       .failed =
           [this](std::string_view task, std::string_view traceback) {
-            if (crashes_) crashes_->add(boot::CrashCause::exception, task, traceback);
+            if (crashes_)
+              crashes_->add(boot::CrashCause::exception, log_.redacted(task), log_.redacted(traceback));
           },
       .crashed = [this](const python::Crash& crash) { post([this, crash] { on_interpreter_crash(crash); }); },
       .save_levels = [this] { save_levels(); },
@@ -369,15 +385,35 @@ asio::awaitable<Ending> Board::Impl::run() {
                 : ending_.request == boot::ResetRequest::deep_sleep ? "going to sleep"
                                                                     : "resetting");
   runtime_.stop();
-  const std::string_view reason = stopped                                             ? "stopped"
-                                  : ending_.request == boot::ResetRequest::deep_sleep ? "deep_sleep"
-                                                                                      : "reset";
-  co_await link_.stop(status(false, reason), 2s);
+  co_await link_.stop(final_status(), 2s);
+  tls_session_.keep(link_.client().tls_ticket());
   co_return ending_;
+}
+
+std::string Board::Impl::final_status() const {
+  StatusFields fields = status_fields();
+  fields.online = false;
+  fields.sleeping = ending_.request == boot::ResetRequest::deep_sleep;
+  fields.reason = fields.sleeping                               ? "deep_sleep"
+                  : ending_.request == boot::ResetRequest::none ? "stopped"
+                                                                : "reset";
+  if (fields.sleeping && clock_->plausible()) {
+    const auto sleep = ending_.sleep.count() == 0 ? boot::kMaxDeepSleep : ending_.sleep;
+    fields.wakes_at_s = std::chrono::ceil<std::chrono::seconds>(clock_->utc() + sleep).count();
+  }
+  return to_json(fields);
 }
 
 void Board::Impl::end(const Ending& ending) {
   if (ended_.expiry() == asio::steady_timer::time_point::min()) return;  // it ends already
+  if (ending.request == boot::ResetRequest::deep_sleep) {
+    power_.ask(ending);
+    return sleep_if_due();
+  }
+  end_now(ending);
+}
+
+void Board::Impl::end_now(const Ending& ending) {
   ending_ = ending;
   ended_.expires_at(asio::steady_timer::time_point::min());
 }
@@ -408,8 +444,8 @@ void Board::Impl::save_levels() {
 
 void Board::Impl::on_interpreter_crash(const python::Crash& crash) {
   if (!crashes_) return;
-  crashes_->add(boot::CrashCause::interpreter_trap, concat(crash.cause, " in ", crash.running),
-                crash.source.empty() ? "" : concat("source: ", crash.source));
+  crashes_->add(boot::CrashCause::interpreter_trap, log_.redacted(concat(crash.cause, " in ", crash.running)),
+                crash.source.empty() ? "" : log_.redacted(concat("source: ", crash.source)));
 }
 
 void Board::Impl::on_in_order() {
@@ -425,6 +461,16 @@ void Board::Impl::on_in_order() {
   }
 }
 
+void Board::Impl::sleep_if_due() {
+  const port::BootClient& system = boot();
+  const bool on_trial =
+      system.system().choice.kind == boot::BootKind::trial && !system.rtc().control().confirmed();
+  const PowerService::Facts facts{.serving = v1_.serving() || channels_.open_channels() != 0,
+                                  .transferring = v1_.receiving(),
+                                  .on_trial = on_trial || system.system().safe_mode()};
+  if (const auto sleep = power_.due(now(), facts)) end_now(*sleep);
+}
+
 void Board::Impl::tick_every_second() {
   second_timer_.expires_after(std::min<std::chrono::milliseconds>(1s, config().watchdog.timeout / 8));
   second_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -438,6 +484,7 @@ void Board::Impl::tick_every_second() {
       return end(
           {.request = boot::ResetRequest::hard, .origin = boot::ResetOrigin::application, .starved = true});
     }
+    sleep_if_due();
     tick_every_second();
   });
 }
@@ -454,6 +501,10 @@ void Board::Impl::wake_channels_at(TimePoint when) {
 }
 
 void Board::Impl::on_message(const mqtt::MessageView& message) {
+  // The watchdog's own round trip is no operator.
+  const bool of_operator =
+      message.topic.starts_with(config().prefix + "/mqb/cmd/") && !message.topic.ends_with('/');
+  if (of_operator) power_.operator_acted(now());
   if (channels_.handle(message.topic, message.payload, message.retained)) return;
   if (v1_.handle({message.topic, message.payload, message.retained, message.duplicate}, now())) {
     tick_while_busy();
@@ -476,9 +527,11 @@ void Board::Impl::tick_while_busy() {
 
 void Board::Impl::on_connected(const mqtt::Connected& connected) {
   last_trouble_.clear();
+  power_.connected(now());
   log_.connected();
   log(kInfo, concat("connected to ", connected.endpoint, " as ", connected.client_id,
-                    connected.session_present ? ", session resumed" : ""));
+                    connected.session_present ? ", session resumed" : "",
+                    connected.tls_resumed ? ", TLS resumed" : ""));
   link_.ready(log_);
   python_.connection_changed(true);
   channels_.reconnected();
@@ -516,6 +569,7 @@ StatusFields Board::Impl::status_fields() const {
   fields.capabilities = {"eval", "exec", "repl", "files", "log", "crash"};
   if (updates_) fields.capabilities.emplace_back("ota");
   fields.connected_at_s = std::time(nullptr);
+  fields.wake_every_s = config().power.wake_every.count();
   return fields;
 }
 

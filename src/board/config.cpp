@@ -152,7 +152,7 @@ void read_watchdog(Section section, WatchdogConfig& watchdog) {
 
 void read_rest(Section& root, Config& config, const std::filesystem::path& directory) {
   Section power = root.table("power");
-  power.duration("wake_every", config.power.wake_every, seconds{0}, seconds{hours{24 * 366}});
+  power.duration("wake_every", config.power.wake_every, seconds{0}, seconds{hours{24}});
   power.duration("stay_awake", config.power.stay_awake, seconds{1}, seconds{hours{24}});
   power.finish();
   Section ota = root.table("ota");

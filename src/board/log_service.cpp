@@ -30,13 +30,21 @@ std::size_t LogService::memory_bytes(const LoggingConfig& config) {
 }
 
 void LogService::log(int level, std::string_view logger, std::string_view text) {
+  store(level, logger, text, false);
+}
+
+void LogService::log_decided(int level, std::string_view logger, std::string_view text) {
+  store(level, logger, text, true);
+}
+
+void LogService::store(int level, std::string_view logger, std::string_view text, bool decided) {
   const log::Level severity = std::max(log::from_python(level), log::Level::debug);
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!buffer_.enabled(logger, severity)) return;
+    if (!decided && !buffer_.enabled(logger, severity)) return;
     std::uint32_t sequence = buffer_.ring().last_sequence();
-    buffer_.write({severity, env_.since_boot(), logger, text});
+    buffer_.keep({severity, env_.since_boot(), logger, text});
     if (env_.echo) {
       while (const auto entry = buffer_.ring().after(sequence)) {
         env_.echo(entry->record.level, line(entry->record));
@@ -47,6 +55,12 @@ void LogService::log(int level, std::string_view logger, std::string_view text) 
     for (const auto& [follower, tell] : followers_) tell();
   }
   if (wake) env_.wake();
+}
+
+std::string LogService::redacted(std::string_view text) const {
+  std::vector<std::uint8_t> into(text.size());
+  const std::lock_guard lock(mutex_);
+  return std::string(buffer_.secrets().redact(text, into));
 }
 
 int LogService::level_of(std::string_view logger) const {

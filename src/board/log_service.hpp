@@ -38,6 +38,11 @@ class LogService final : public MessageSource {
   // Logs each line of `text` as one record, levels as Python's. Never fails: what has no room is counted.
   void log(int level, std::string_view logger, std::string_view text);
 
+  // The same for a logger that applies levels of its own: Python's.
+  void log_decided(int level, std::string_view logger, std::string_view text);
+  // `text` with secrets blackened, for reports that go beside the log.
+  [[nodiscard]] std::string redacted(std::string_view text) const;
+
   // What is set for this logger; 0: nothing. "" is the level of all that are not named.
   [[nodiscard]] int level_of(std::string_view logger) const;
   // 0 takes it back, "" to INFO. False: too many names.
@@ -67,6 +72,7 @@ class LogService final : public MessageSource {
   void unfollow(Follower follower);
 
  private:
+  void store(int level, std::string_view logger, std::string_view text, bool decided);
   [[nodiscard]] std::string line(const log::Record& record) const;
 
   const Environment env_;

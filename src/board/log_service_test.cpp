@@ -67,6 +67,18 @@ TEST_F(Log, WhatIsLoggedWhileOffline_FollowsTheReconnect) {
   EXPECT_THAT(sent(), ElementsAre(HasSubstr("two")));
 }
 
+TEST_F(Log, ARecordItsLoggerDecidedOn_IsNotJudgedAgain) {
+  LogService& log = service();
+  log.connected();
+  log.log(10, "a", "no");
+  log.log_decided(10, "a", "yes");
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr("yes")));
+}
+
+TEST_F(Log, SecretsAreBlackenedInWhatGoesBesideTheLogToo) {
+  EXPECT_EQ(service({}, {"hunter22"}).redacted("ValueError: hunter22\n"), "ValueError: ***\n");
+}
+
 TEST_F(Log, FullBuffer_KeepsTheSevere) {
   LoggingConfig config;
   config.boot_bytes = 1024;

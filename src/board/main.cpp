@@ -195,8 +195,8 @@ class Runner {
     auto cause = ending.starved ? boot::ResetCause::watchdog : boot::ResetCause::hard_reset;
     if (ending.request == boot::ResetRequest::deep_sleep) {
       cause = boot::ResetCause::deep_sleep;
-      sleep_.expires_after(ending.sleep.count() == 0 ? std::chrono::steady_clock::duration::max() / 2
-                                                     : ending.sleep);
+      sleep_.expires_after(ending.sleep.count() == 0 ? boot::kMaxDeepSleep
+                                                     : std::min(ending.sleep, boot::kMaxDeepSleep));
       co_await sleep_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     boot_->restart_in_process(cause, ending.mode, ending.origin);

@@ -210,7 +210,7 @@ void PythonHost::unsubscribe(std::string filter, python::Completion done) {
 }
 
 void PythonHost::log(int level, std::string_view logger, std::string_view text) {
-  env_.log.log(level, logger, text);
+  env_.log.log_decided(level, logger, text);
 }
 
 int PythonHost::log_level(std::string_view logger) const { return env_.log.level_of(logger); }

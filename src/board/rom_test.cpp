@@ -75,6 +75,19 @@ TEST_F(Logging, LevelsOfTheBoardApplyFromTheStart) {
   EXPECT_THAT(texts("loud"), ElementsAre("yes"));
 }
 
+TEST_F(Logging, ALoggerWithoutALevelHasThatOfTheNextAboveIt) {
+  board.api.levels = {{"", 40}, {"a", 10}};
+  board.boot();
+  board.run(
+      "logging.getLogger('a.b.c').debug('yes')\nlogging.getLogger('ab').warning('no')\n"
+      "logging.getLogger('a.b').setLevel('ERROR')\nlogging.getLogger('a.b.c').warning('no')\n"
+      "logging.getLogger('a.x').debug('yes')");
+  EXPECT_THAT(texts("a.b.c"), ElementsAre("yes"));
+  EXPECT_THAT(texts("a.x"), ElementsAre("yes"));
+  EXPECT_THAT(texts("ab"), ElementsAre());
+  EXPECT_EQ(board.run("logging.getLogger('a.b.c').getEffectiveLevel()"), "40");
+}
+
 TEST_F(Logging, SetLevelOfCodeHoldsForThisRun_SetLevelOfTheOperatorIsKept) {
   board.boot();
   board.run("logging.getLogger('x').setLevel('DEBUG'); logging.getLogger('x').debug('one')");

@@ -59,6 +59,9 @@ Object status_object(const StatusFields& fields) {
   out.raw("capabilities", names + "]");
   if (fields.connected_at_s != 0) out.number("connected_at", fields.connected_at_s);
   out.text("reason", fields.reason);
+  if (fields.wake_every_s != 0) out.number("wake_every", fields.wake_every_s);
+  if (fields.sleeping) out.flag("sleeping", true);
+  if (fields.wakes_at_s != 0) out.number("wakes_at", fields.wakes_at_s);
   return out;
 }
 

@@ -21,6 +21,9 @@ struct StatusFields {
   std::vector<std::string> capabilities;
   std::int64_t connected_at_s = 0;  // UTC; 0: the clock is not set
   std::string reason;               // why offline: "stopped", "reset", "deep_sleep"; empty: connection lost
+  std::int64_t wake_every_s = 0;    // how often it wakes by itself; 0: it does not sleep by itself
+  bool sleeping = false;            // asleep, and will be back
+  std::int64_t wakes_at_s = 0;      // UTC; 0: not known
 };
 
 std::string to_json(const StatusFields& fields);

@@ -29,6 +29,8 @@ class V1Service::Transfer {
   virtual ~Transfer() = default;
   // The first message and every further one. May destroy this transfer, through finish() or fail().
   virtual void message(const Admission& admission) = 0;
+  // It goes on by itself, without further messages.
+  [[nodiscard]] virtual bool sends() const { return false; }
 };
 
 // Collects the source of an eval that comes in several messages.
@@ -115,6 +117,8 @@ class V1Service::Get final : public Transfer, public MessageSource {
     buffer_.resize(v1::kHeaderBytes + chunk_bytes(info ? info->size_bytes : 0));
     service_.env_.outbox.ready(*this);
   }
+
+  [[nodiscard]] bool sends() const override { return true; }
 
   std::optional<Outgoing> next() override {
     if (sender_.finished()) return service_.finish(stream_, {}), std::nullopt;
@@ -405,5 +409,13 @@ void V1Service::tick(TimePoint now) {
 }
 
 bool V1Service::busy() const { return !evals_.empty(); }
+
+bool V1Service::serving() const {
+  return busy() || std::ranges::any_of(transfers_, [](const auto& t) { return t && t->sends(); });
+}
+
+bool V1Service::receiving() const {
+  return std::ranges::any_of(transfers_, [](const auto& t) { return t && !t->sends(); });
+}
 
 }  // namespace mqboard::board

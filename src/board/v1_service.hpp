@@ -55,6 +55,11 @@ class V1Service {
   void tick(TimePoint now);
   [[nodiscard]] bool busy() const;
 
+  // A request is being worked on: an eval, or a get on its way out.
+  [[nodiscard]] bool serving() const;
+  // Further messages of a request are awaited: of a put, an ota, a long source.
+  [[nodiscard]] bool receiving() const;
+
  private:
   class Transfer;
   class Source;

@@ -66,6 +66,8 @@ BoardStatus parse_status(std::string_view json) {
     status.channel_window = number<std::uint32_t>(*channel, "credit");
     status.channel_frame = number<std::uint32_t>(*channel, "largest");
   }
+  status.sleeping = !status.online && flag(root, "sleeping", false);
+  status.wakes_at_s = number<std::int64_t>(root, "wakes_at");
   if (const auto since = root.find("since"); since != root.end()) status.since = as_text(*since);
   if (const auto reason = root.find("reason"); reason != root.end()) status.reason = as_text(*reason);
   return status;

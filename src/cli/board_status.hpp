@@ -19,6 +19,8 @@ struct BoardStatus {
   std::uint32_t channel_frame = 0;   // and the largest frame; 0: not said
   std::string since;                 // when it went online or offline, as written; empty: not said
   std::string reason;                // why it is offline, e.g. "deep_sleep"; empty: not said
+  bool sleeping = false;             // offline for being asleep: it will be back
+  std::int64_t wakes_at_s = 0;       // when, UTC; 0: not said
   std::string version;               // of the firmware; empty: not said
   std::string text;                  // the JSON
 };

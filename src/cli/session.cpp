@@ -1,6 +1,7 @@
 #include "cli/session.hpp"
 
 #include <random>
+#include <utility>
 
 #include <fmt/core.h>
 #include <boost/asio/as_tuple.hpp>
@@ -8,6 +9,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "cli/facts.hpp"
 #include "cli/topic_filter.hpp"
 
 namespace mqboard::cli {
@@ -133,11 +135,25 @@ void Session::happened(const mqtt::ConnectionEvent& event) {
 void Session::status_received(const mqtt::MessageView& message) {
   if (message.payload.empty()) return;
   status_ = parse_status(message.text());
-  if (!status_.online && online_required_) fail(offline_failure());
+  const bool slept = std::exchange(asleep_, waits_for_wake());
+  if (asleep_ && !slept) console_.detail(offline_failure().message + ": waiting");
+  if (slept && status_.online) ++wakes_;
+  if (!status_.online && online_required_ && !asleep_) fail(offline_failure());
   if (status_handler_) status_handler_();
 }
 
+bool Session::waits_for_wake() const {
+  if (!status_.sleeping || !online_required_) return false;
+  const auto latest = std::chrono::system_clock::now().time_since_epoch() + settings_.timeout;
+  return status_.wakes_at_s <= std::chrono::duration_cast<std::chrono::seconds>(latest).count();
+}
+
 Failure Session::offline_failure() const {
+  if (status_.sleeping) {
+    std::string asleep = fmt::format("board {} is asleep", settings_.prefix);
+    if (status_.wakes_at_s != 0) asleep += fmt::format(" until {} UTC", date_text(status_.wakes_at_s));
+    return {ExitStatus::no_answer, std::move(asleep)};
+  }
   std::string message = fmt::format("board {} is offline", settings_.prefix);
   if (!status_.since.empty()) message.append(" since ").append(status_.since);
   if (!status_.reason.empty()) message.append(": ").append(status_.reason);
@@ -145,7 +161,7 @@ Failure Session::offline_failure() const {
 }
 
 asio::awaitable<Result<>> Session::status_known() {
-  const auto settled = [this] { return status_.present || subscribed_at_.has_value(); };
+  const auto settled = [this] { return status_.present ? !asleep_ : subscribed_at_.has_value(); };
   if (auto ok = co_await until(settled); !ok) co_return ok;
   const auto end = subscribed_at_.value_or(Clock::now()) + kStatusGrace;
   const auto waited = co_await wait([this] { return status_.present; }, [end] { return end; });
@@ -256,6 +272,11 @@ Failure Session::timeout_failure() const {
   if (last_disconnect_) {
     return {ExitStatus::broker, fmt::format("connection to broker {} lost for {:g} s: {}", broker, limit,
                                             last_disconnect_->message())};
+  }
+  if (asleep_) {
+    Failure failure = offline_failure();
+    failure.message += fmt::format("; it did not wake within {:g} s", limit);
+    return failure;
   }
   const std::string_view hint =
       status_.present ? "" : ", nor does it announce a status: is it on, and this its prefix?";

@@ -67,6 +67,10 @@ class Session {
   [[nodiscard]] Console& console() { return console_; }
   [[nodiscard]] const BoardStatus& status() const { return status_; }
 
+  // A board that sleeps, and wakes within the settings' timeout, is waited for: nothing fails meanwhile, and
+  // this counts how often it woke. What was sent to it while it slept is lost.
+  [[nodiscard]] unsigned wakes() const { return wakes_; }
+
   // Waits until the board's status is here, or it is clear that it has none. Fails when the board is offline.
   asio::awaitable<Result<>> status_known();
   // The protocol to speak with the board: what the settings demand, or what the board's status announces; v1
@@ -122,6 +126,7 @@ class Session {
   void received(const mqtt::MessageView& message);
   void happened(const mqtt::ConnectionEvent& event);
   void status_received(const mqtt::MessageView& message);
+  [[nodiscard]] bool waits_for_wake() const;
   [[nodiscard]] Failure broker_failure(const mqtt::Error& error) const;
   [[nodiscard]] Failure timeout_failure() const;
 
@@ -141,8 +146,10 @@ class Session {
   std::optional<mqtt::Error> last_disconnect_;
   std::optional<Failure> failure_;
   std::uint64_t next_id_;
+  unsigned wakes_ = 0;
   bool was_connected_ = false;
   bool online_required_ = true;
+  bool asleep_ = false;  // and waited for
 };
 
 }  // namespace mqboard::cli

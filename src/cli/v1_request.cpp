@@ -30,14 +30,25 @@ V1Request::V1Request(Session& session, std::string_view command, std::string_vie
 
 asio::awaitable<Result<>> V1Request::send(v1::Header header, Bytes data) {
   const auto head = v1::encode(header);
+  single_ = header.last && header.sequence == 0;
   message_.assign(head.begin(), head.end());
   message_.insert(message_.end(), data.begin(), data.end());
   return session_.publish(topic_, message_);
 }
 
 asio::awaitable<Result<>> V1Request::finished() {
-  if (auto ok = co_await session_.until([this] { return ended(); }); !ok) co_return ok;
-  co_return *outcome_;
+  while (true) {
+    const unsigned wakes = session_.wakes();
+    const auto moved = [this, wakes] { return ended() || session_.wakes() != wakes; };
+    if (auto ok = co_await session_.until(moved); !ok) co_return ok;
+    if (ended()) co_return *outcome_;
+    // The board forgets what was sent while it slept.
+    if (!single_) {
+      co_return fail(ExitStatus::no_answer,
+                     fmt::format("board {} slept meanwhile", session_.settings().prefix));
+    }
+    if (auto ok = co_await session_.publish(topic_, message_); !ok) co_return ok;
+  }
 }
 
 void V1Request::received(const mqtt::MessageView& message) {

@@ -26,7 +26,8 @@ class V1Request {
   // Publishes one message of the request.
   asio::awaitable<Result<>> send(command::v1::Header header, Bytes data);
   [[nodiscard]] bool ended() const { return outcome_.has_value(); }
-  // Waits for the end. An error of the board is a Failure with an empty message and its text as the detail.
+  // Waits for the end; sends a request of one message again when the board has slept meanwhile. An error of
+  // the board is a Failure with an empty message and its text as the detail.
   asio::awaitable<Result<>> finished();
 
  private:
@@ -40,6 +41,7 @@ class V1Request {
   std::function<void(std::uint16_t)> acknowledged_;
   std::optional<Result<>> outcome_;
   std::vector<std::uint8_t> message_;
+  bool single_ = false;  // message_ is the whole request
   Session::Subscription replies_;
 };
 

@@ -336,7 +336,8 @@ constexpr ExitInfo kExits[] = {
     {ExitStatus::board_error, "the board reported an error: an exception, a missing file, a full flash"},
     {ExitStatus::usage, "the command line, the configuration or a local file it names is wrong"},
     {ExitStatus::broker, "the broker cannot be reached or trusted, or does not let us in"},
-    {ExitStatus::no_answer, "the board is offline or did not answer in time"},
+    {ExitStatus::no_answer,
+     "the board is offline, asleep for longer than --timeout, or did not answer in time"},
     {ExitStatus::integrity, "what arrived is not what was sent"},
     {ExitStatus::interrupted, "interrupted by Ctrl-C"},
 };

@@ -34,6 +34,17 @@ json::Value to_json(const StatusField& field) {
   return field.json.empty() ? json::Value(field.value) : json::Value::raw(field.json);
 }
 
+std::string_view presence(const BoardStatus& status) {
+  return status.online ? "online" : status.sleeping ? "asleep" : "offline";
+}
+
+// What there is to say beside it.
+std::string remark(const BoardStatus& status) {
+  if (status.online) return status.version;
+  if (status.sleeping && status.wakes_at_s != 0) return "until " + date_text(status.wakes_at_s);
+  return status.reason;
+}
+
 Result<unsigned> numeric_level(const std::string& text) {
   constexpr unsigned kNumbers[] = {10, 20, 30, 40, 50};
   if (text == "inherit" || text == "0") return 0U;
@@ -67,9 +78,9 @@ void print_boards(Console& console, const std::map<std::string, BoardStatus>& bo
                         {"status", status.valid ? json::Value::raw(status.text) : json::Value::null()}}));
       continue;
     }
-    std::string line = fmt::format("{:<{}}  {:<7}  {}", prefix, width, status.online ? "online" : "offline",
-                                   status.v2 ? "v2" : "v1");
-    const std::string& more = status.online ? status.version : status.reason;
+    std::string line =
+        fmt::format("{:<{}}  {:<7}  {}", prefix, width, presence(status), status.v2 ? "v2" : "v1");
+    const std::string more = remark(status);
     if (!more.empty()) line.append("  ").append(more);
     print(console, line);
   }

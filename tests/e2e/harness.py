@@ -182,6 +182,7 @@ class Broker:
 class Message:
     def __init__(self, message):
         self.topic, self.payload = message.topic, message.payload
+        self.at = time.monotonic()  # when it arrived
         self.qos, self.retain, self.dup = message.qos, bool(message.retain), bool(message.dup)
 
     def __repr__(self):

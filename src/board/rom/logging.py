@@ -111,15 +111,20 @@ class Logger:
         self.name = name
         self.level = _board.log_level(name)
         self.handlers = []
+        dot = name.rfind('.')
+        self.parent = getLogger(name[:dot]) if dot > 0 else root
 
     def setLevel(self, level):
         self.level = _level(level)
 
     def getEffectiveLevel(self):
-        return self.level or root.level
+        logger = self
+        while not logger.level:
+            logger = logger.parent
+        return logger.level
 
     def isEnabledFor(self, level):
-        return level >= (self.level or root.level)
+        return level >= (self.level or self.getEffectiveLevel())
 
     def addHandler(self, handler):
         self.handlers.append(handler)
@@ -129,10 +134,13 @@ class Logger:
             self.handlers.remove(handler)
 
     def hasHandlers(self):
-        return bool(self.handlers or root.handlers)
+        logger = self
+        while logger and not logger.handlers:
+            logger = logger.parent
+        return logger is not None
 
     def log(self, level, msg, *args):
-        if level < (self.level or root.level):
+        if level < (self.level or self.getEffectiveLevel()):
             return
         if args:
             try:
@@ -142,13 +150,16 @@ class Logger:
         elif not isinstance(msg, (str, bytes, bytearray, memoryview)):
             msg = str(msg)
         _board.log(level, self.name, msg)
-        if self.handlers or root.handlers:
+        if self.hasHandlers():
             self._handle(LogRecord(self.name, level, msg))
 
     def _handle(self, record):
-        for handler in self.handlers if self is root else self.handlers + root.handlers:
-            if record.levelno >= handler.level:
-                handler.emit(record)
+        logger = self
+        while logger:
+            for handler in logger.handlers:
+                if record.levelno >= handler.level:
+                    handler.emit(record)
+            logger = logger.parent
 
     def debug(self, msg, *args):
         self.log(DEBUG, msg, *args)
@@ -180,6 +191,7 @@ class Logger:
             self.log(ERROR, msg, *args)
 
 
+root = None
 root = Logger('')
 root.level = root.level or INFO
 root.name = 'root'

@@ -35,8 +35,12 @@ bool Levels::set(std::string_view logger, Level level) {
 }
 
 Level Levels::of(std::string_view logger) const {
-  const Named* named = find(logger);
-  return named == nullptr ? standard_ : named->level;
+  while (true) {
+    if (const Named* named = find(logger)) return named->level;
+    const std::size_t dot = logger.rfind('.');
+    if (dot == std::string_view::npos) return standard_;
+    logger = logger.substr(0, dot);
+  }
 }
 
 std::optional<Levels::Entry> Levels::entry(std::size_t index) const {
@@ -82,11 +86,11 @@ void LogBuffer::configure(const BufferConfig& config) {
 }
 
 bool LogBuffer::enabled(std::string_view logger, Level level) const {
-  return level >= levels_.of(logger) && level >= (connected_ ? config_.loop_level : config_.boot_level);
+  return level >= levels_.of(logger) && level >= least();
 }
 
-void LogBuffer::write(const Record& record) {
-  if (!enabled(record.logger, record.level)) return;
+void LogBuffer::keep(const Record& record) {
+  if (record.level < least()) return;
   std::array<std::uint8_t, kMaxText> clean;
   std::string_view rest = record.text;
   while (rest.ends_with('\n') || rest.ends_with('\r')) rest.remove_suffix(1);

@@ -15,7 +15,8 @@
 
 namespace mqboard::log {
 
-// Which records of a logger are wanted. Names match exactly; a name without an entry has the default level.
+// Which records of a logger are wanted. A name without an entry has the level of the longest beginning up to
+// a dot that has one ("a.b.c": of "a.b", then of "a"), else the default level.
 class Levels {
  public:
   static constexpr std::size_t kMaxLoggers = 32;
@@ -78,13 +79,18 @@ class LogBuffer {
 
   Levels& levels() { return levels_; }
   Secrets& secrets() { return secrets_; }
+  [[nodiscard]] const Secrets& secrets() const { return secrets_; }
   // New sizes and levels, e.g. once board.toml was read; sizes beyond the memory's are cut to it.
   void configure(const BufferConfig& config);
 
   // Whether a record would be kept as far as levels go: spare the formatting otherwise.
   [[nodiscard]] bool enabled(std::string_view logger, Level level) const;
   // Stores the text, a record per line; empty lines at its end are left out.
-  void write(const Record& record);
+  void write(const Record& record) {
+    if (enabled(record.logger, record.level)) keep(record);
+  }
+  // The same whatever the logger's level: whoever logs has decided that the record is wanted.
+  void keep(const Record& record);
 
   // The first call ends the boot phase.
   void connected();
@@ -97,6 +103,8 @@ class LogBuffer {
   [[nodiscard]] const Ring& ring() const { return ring_; }
 
  private:
+  // What is less severe is not kept at present, whoever logs it.
+  [[nodiscard]] Level least() const { return connected_ ? config_.loop_level : config_.boot_level; }
   void apply_limit();
 
   Ring ring_;

@@ -60,6 +60,18 @@ TEST(LevelTable, NamesLoggersAndHasADefault) {
   EXPECT_EQ(levels.of("main"), Level::error);
 }
 
+TEST(LevelTable, ALoggerBelowAnotherHasItsLevel) {
+  Levels levels;
+  levels.set("a", Level::error);
+  levels.set("a.b.c", Level::debug);
+  EXPECT_EQ(levels.of("a.b"), Level::error);
+  EXPECT_EQ(levels.of("a.b.c.d.e"), Level::debug);
+  EXPECT_EQ(levels.of("a.bc"), Level::error);
+  for (const char* other : {"ab.c", ".a", "b.a"}) EXPECT_EQ(levels.of(other), Level::info) << other;
+  levels.set("a.b.c", Level::not_set);
+  EXPECT_EQ(levels.of("a.b.c.d"), Level::error);
+}
+
 TEST(LevelTable, IsBounded) {
   Levels levels;
   for (std::size_t i = 0; i < Levels::kMaxLoggers; ++i)
@@ -104,6 +116,14 @@ TEST_F(LogBufferTest, LevelsDecideWhatIsKept) {
   EXPECT_EQ(take_all(), Texts{"yes"});
   EXPECT_TRUE(buffer.enabled("main", Level::info));
   EXPECT_FALSE(buffer.enabled("main", Level::debug));
+}
+
+TEST_F(LogBufferTest, WhatItsLoggerHasDecidedOnIsKeptUnlessTheBufferTakesNothingOfThatLevel) {
+  buffer.keep({.level = Level::debug, .since_boot = Millis(1), .logger = "main", .text = "yes"});
+  EXPECT_EQ(take_all(), Texts{"yes"});
+  buffer.connected();
+  buffer.keep({.level = Level::info, .since_boot = Millis(1), .logger = "main", .text = "no"});
+  EXPECT_EQ(take_all(), Texts{});
 }
 
 TEST_F(LogBufferTest, SecretsAreBlackened) {
