@@ -131,6 +131,7 @@ void Console::error(const Failure& failure) {
 
 void Console::script_error(Bytes bytes) {
   status_line("");
+  if (talk_is_terminal_) end_line();
   std::fflush(stdout);
   put(stderr, as_text(bytes));
 }

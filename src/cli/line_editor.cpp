@@ -106,8 +106,14 @@ class LineEditor::Impl {
     const Line::End end = left ? Line::End::left : text == nullptr ? Line::End::finished : Line::End::entered;
     current_->finish(end, text == nullptr ? "" : text);
     current_->line_->paste_mode = paste;
-    if (end == Line::End::finished) std::fputs("\n", stdout);
+    if (end == Line::End::finished && !readline_ends_line()) std::fputs("\n", stdout);
     std::free(text);
+  }
+
+  // With bracketed paste readline itself ends the line of a Ctrl-D.
+  static bool readline_ends_line() {
+    const char* const bracketed = rl_variable_value("enable-bracketed-paste");
+    return bracketed != nullptr && std::string_view(bracketed) == "on";
   }
 
   static int insert_initial() {
@@ -191,7 +197,7 @@ asio::awaitable<Result<LineEditor::Line>> LineEditor::read(std::string prompt, s
 
 void LineEditor::remember(std::string_view line) {
   if (line.find_first_not_of(" \t\n") == std::string_view::npos) return;
-  const std::string text(line.substr(0, line.find_last_not_of('\n') + 1));
+  const std::string text(line.substr(0, line.find_last_not_of(" \t\n") + 1));
   const HIST_ENTRY* const last =
       history_length > 0 ? history_get(history_base + history_length - 1) : nullptr;
   if (last == nullptr || text != last->line) add_history(text.c_str());
@@ -207,6 +213,7 @@ LineEditor::Running::Running() : saved_(std::make_unique<Saved>()) {
   if (!saved_->valid) return;
   termios running = saved_->before;
   running.c_lflag |= ISIG;
+  running.c_lflag &= ~static_cast<tcflag_t>(ECHO);  // shown when it is edited
   running.c_cc[VQUIT] = kLeaveKey;
   ::tcsetattr(STDIN_FILENO, TCSANOW, &running);
 }

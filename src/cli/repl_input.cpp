@@ -109,7 +109,10 @@ std::string_view without_indentation(std::string_view line) {
 
 }  // namespace
 
-void ReplInput::add(std::string_view line) { source_.append(line).append("\n"); }
+void ReplInput::add(std::string_view line) {
+  whole_ = whole_ || line.find('\n') != std::string_view::npos;
+  source_.append(line).append("\n");
+}
 
 bool ReplInput::open() const {
   const Scanner scanner = scanned(source_);
@@ -119,8 +122,8 @@ bool ReplInput::open() const {
 bool ReplInput::complete() const {
   if (open()) return false;
   const std::string_view first = std::string_view(source_).substr(0, source_.find('\n') + 1);
-  const bool pasted_block = last_line(source_).find_first_not_of(" \t") == std::string_view::npos;
-  return !is_compound(first) || pasted_block;
+  const bool ended = last_line(source_).find_first_not_of(" \t") == std::string_view::npos;
+  return !is_compound(first) || ended || whole_;
 }
 
 std::string ReplInput::indentation() const {
@@ -136,7 +139,10 @@ std::string ReplInput::indentation() const {
   return indent;
 }
 
-std::string ReplInput::take() { return std::exchange(source_, {}); }
+std::string ReplInput::take() {
+  whole_ = false;
+  return std::exchange(source_, {});
+}
 
 std::string_view name_at_end(std::string_view line) {
   std::size_t start = line.size();

@@ -7,7 +7,8 @@
 namespace mqboard::cli {
 
 // Collects lines. A simple statement is complete at the end of its line; a compound one (if, def, @...) with
-// an empty line; open brackets, open triple quotes and a backslash at the end of a line continue either.
+// an empty line, or at once when several lines came together (recalled or pasted); open brackets, open triple
+// quotes and a backslash at the end of a line continue either.
 class ReplInput {
  public:
   void add(std::string_view line);
@@ -22,6 +23,7 @@ class ReplInput {
   [[nodiscard]] bool open() const;  // inside brackets or quotes, or after a backslash
 
   std::string source_;  // lines, each ended by a newline
+  bool whole_ = false;  // several came together
 };
 
 // The dotted name that ends where `line` ends: "os.li" of "print(os.li". May be empty.

@@ -67,5 +67,17 @@ TEST(NameAtEnd, IsTheDottedNameBeingTyped) {
   EXPECT_EQ(name_at_end(""), "");
 }
 
+TEST(ReplInput, LinesThatCameTogether_AreComplete) {
+  ReplInput input;
+  input.add("if x:\n    print(x)");
+  EXPECT_TRUE(input.complete());
+  EXPECT_EQ(input.take(), "if x:\n    print(x)\n");
+  input.add("if x:");
+  EXPECT_FALSE(input.complete());
+  input.take();
+  input.add("f(\n  1,");
+  EXPECT_FALSE(input.complete());
+}
+
 }  // namespace
 }  // namespace mqboard::cli

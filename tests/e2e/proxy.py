@@ -1,7 +1,8 @@
 """A TCP proxy of the tests' own between a client and a broker on loopback: a long way, and the faults of one.
 
 Runs an asyncio loop on a thread of its own. Every byte arrives `one_way_s` after it was sent; capacity is not limited,
-so that what is measured is round trips. cut() resets all connections, stall() holds everything back until resume().
+so that what is measured is round trips, unless `bytes_per_s` says what each direction carries. cut() resets all
+connections, stall() holds everything back until resume().
 """
 import asyncio
 import contextlib
@@ -11,10 +12,11 @@ import threading
 
 
 class Proxy:
-    def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536):
+    def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536, bytes_per_s=None):
         self.target_port = target_port
         self.one_way_s = one_way_s
         self.slice_bytes = slice_bytes
+        self.bytes_per_s = bytes_per_s
         self.accepted = 0
         self.bytes_up = self.bytes_down = 0
         self._writers = set()
@@ -52,15 +54,15 @@ class Proxy:
                 end.close()
 
     async def _pump(self, reader, writer, counter):
-        queue = asyncio.Queue()
+        queue = asyncio.Queue(0 if self.bytes_per_s is None else 1)  # a slow link does not take in what it cannot carry
         sender = asyncio.ensure_future(self._send(queue, writer))
         try:
             while data := await reader.read(self.slice_bytes):
                 setattr(self, counter, getattr(self, counter) + len(data))
-                queue.put_nowait((self._loop.time() + self.one_way_s, data))
+                await queue.put((self._loop.time() + self.one_way_s, data))
         except OSError:
             pass
-        queue.put_nowait((self._loop.time() + self.one_way_s, None))
+        await queue.put((self._loop.time() + self.one_way_s, None))
         await sender
 
     async def _send(self, queue, writer):
@@ -74,6 +76,8 @@ class Proxy:
                     break
                 writer.write(data)
                 await writer.drain()
+                if self.bytes_per_s is not None:
+                    await asyncio.sleep(len(data) / self.bytes_per_s)
         writer.close()
 
     def cut(self):
@@ -103,9 +107,10 @@ class Proxy:
     def close(self):
         async def end():
             self._server.close()
-            for task in asyncio.all_tasks(self._loop):
-                if task is not asyncio.current_task():
-                    task.cancel()
+            tasks = [task for task in asyncio.all_tasks(self._loop) if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             self._call(end())
         self._loop.call_soon_threadsafe(self._loop.stop)
