@@ -18,7 +18,9 @@ using Expect = V1Request::Collector::Expect;
 namespace {
 
 constexpr std::uint32_t kOriginalWindow = 32;  // pieces a board without acknowledgements may be behind
-constexpr std::uint32_t kOriginalAhead = 16;   // pieces an original board may be behind its acknowledgements
+// Up to here a transfer is not worth a hash computed on the board.
+constexpr std::uint64_t kSmallFile = v1::kRequestChunk * kOriginalWindow / 2;
+constexpr std::uint32_t kOriginalAhead = 16;  // pieces an original board may be behind its acknowledgements
 constexpr std::uint32_t kOurWindow = 256;
 
 // Where the failure is the board's own text about `thing`.
@@ -118,7 +120,13 @@ class V1Board final : public Board {
       return written;
     });
     if (auto sent = co_await request.send({.last = true}, {}); !sent) co_return sent;
-    co_return explained(co_await request.finished(), path);
+    if (auto got = explained(co_await request.finished(), path); !got) co_return got;
+    if (into.size() <= kSmallFile) co_return Result<>{};
+    const auto there = co_await stat(path, true);
+    if (!there) co_return std::unexpected(there.error());
+    if (there->sha256 != command::to_hex(into.hash()).view())
+      co_return fail(ExitStatus::integrity, fmt::format("{}: what arrived is not what the board has", path));
+    co_return Result<>{};
   }
 
   asio::awaitable<Result<>> put(std::string path, Bytes content, Mover moved) override {
@@ -131,7 +139,7 @@ class V1Board final : public Board {
                      fmt::format("{}: a board that runs the Python mqboard takes at most 45 MB", path));
     }
     const v1::PutSender::Pacing pacing{.window = kOriginalWindow, .proof = v1::PutSender::Proof::barrier};
-    if (content.size() <= v1::kRequestChunk * kOriginalWindow / 2) {  // its OK says that every piece arrived
+    if (content.size() <= kSmallFile) {  // its OK says that every piece arrived
       co_return co_await transfer("put", path, path, content, pacing, std::move(moved));
     }
     const std::string temporary = path + ".part";

@@ -12,11 +12,12 @@ import threading
 
 
 class Proxy:
-    def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536, bytes_per_s=None):
+    def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536, bytes_per_s=None, change=None):
         self.target_port = target_port
         self.one_way_s = one_way_s
         self.slice_bytes = slice_bytes
         self.bytes_per_s = bytes_per_s
+        self.change = change or (lambda data: data)  # what becomes of a slice on its way; of the same length
         self.accepted = 0
         self.bytes_up = self.bytes_down = 0
         self._writers = set()
@@ -59,7 +60,7 @@ class Proxy:
         try:
             while data := await reader.read(self.slice_bytes):
                 setattr(self, counter, getattr(self, counter) + len(data))
-                await queue.put((self._loop.time() + self.one_way_s, data))
+                await queue.put((self._loop.time() + self.one_way_s, self.change(data)))
         except OSError:
             pass
         await queue.put((self._loop.time() + self.one_way_s, None))
@@ -115,3 +116,4 @@ class Proxy:
             self._call(end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
