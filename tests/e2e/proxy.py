@@ -91,6 +91,13 @@ class Proxy:
                 writer.transport.abort()
         self._call(reset())
 
+    def hang_up(self):
+        """Ends every connection in good order; new ones are accepted."""
+        async def close():
+            for writer in list(self._writers):
+                writer.close()
+        self._call(close())
+
     def stall(self):
         async def hold():
             self._flowing.clear()
