@@ -272,6 +272,7 @@ void Client::Impl::turn() {
     if (const auto link = link_) link->pump_output();
     if (store_ && *store_ && (*store_)->owes_commit() && !gone_) commit();  // what cannot go out now
     drain_events();
+    let_next_publish();  // QoS 0 messages just written made room, and no answer will come to say so
     if (const auto link = link_) link->set_low_water(bytes_worth_waking_for(*link));
   }
   if (gone_) return;

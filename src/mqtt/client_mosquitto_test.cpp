@@ -66,6 +66,24 @@ TEST(ClientMosquitto, EveryQosArrivesExactlyAsGranted) {
   }(io, broker.url()));
 }
 
+TEST(ClientMosquitto, StreamAtQos0IsNotHeldUpByTheLackOfAnswers) {
+  Mosquitto broker;
+  asio::io_context io;
+  run(io, [](asio::io_context& on, std::string url) -> asio::awaitable<void> {
+    Client client(on.get_executor(), options_for(url));
+    const auto up = co_await client.connect();
+    CO_ASSERT_OK(up);
+    // Many times what the buffers hold: with a pause between two of them the test would hang.
+    const std::string payload(1000, 'x');
+    for (int i = 0; i < 20'000; ++i) {
+      const auto accepted = co_await client.publish("stream", payload, {.sync = false});
+      CO_ASSERT_OK(accepted);
+    }
+    const auto done = co_await client.flush();
+    CO_ASSERT_OK(done);
+  }(io, broker.url()));
+}
+
 TEST(ClientMosquitto, PasswordIsCheckedAndTheErrorSaysSo) {
   TemporaryFolder files;
   shell("mosquitto_passwd -b -c " + (files / "passwords") + " bob secret");
