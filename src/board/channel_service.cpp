@@ -251,7 +251,7 @@ std::optional<Outgoing> ChannelService::next() {
   }
   if (out.bytes == 0) return rearm(), std::nullopt;
   topic_ = command::reply_topic(env_.prefix, command::ReplyKind::channel, table_.session(out.slot));
-  return Outgoing{topic_, Bytes(frame_).first(out.bytes)};
+  return Outgoing{.topic = topic_, .payload = Bytes(frame_).first(out.bytes), .acknowledged = false};
 }
 
 void ChannelService::rearm() { env_.wake_at(table_.deadline()); }

@@ -142,7 +142,7 @@ class Channels : public ::testing::Test {
       for (auto& function : std::exchange(posted_, {})) quiet = false, function();
       for (const auto& sent : outbox_.take()) {
         quiet = false;
-        EXPECT_EQ(sent.topic, "p/mqb/reply/ch/abc");
+        if (sent.topic != "p/mqb/reply/ch/abc") continue;  // another opener's
         const auto decoded = command::decode_frame(as_bytes(sent.payload));
         if (!decoded) continue;
         auto received = opener.receive(*decoded, now_);
@@ -251,6 +251,36 @@ TEST_F(Channels, PutOfOtherContentThanAnnounced_LeavesTheOldFile) {
   EXPECT_EQ(file("f"), "old");
 }
 
+TEST_F(Channels, APutOfTheSameContentGoesOnWithWhatAnOlderOneLeftOpenHas) {
+  const std::string content(40'000, 'x');
+  const std::string head = request(command::Operation::put, [&](FieldWriter& fields) {
+    fields.text(Field::path, "/f")
+        .number(Field::size, content.size())
+        .bytes(Field::sha256, port::sha256(as_bytes(content)))
+        .flag(Field::resume);
+  });
+  // An opener that sends a part and is heard of no more.
+  Text source;
+  source.content = head + body(std::string_view(content).substr(0, 10'000));
+  command::Channel killed({.number = 99, .local_epoch = 6}, ChannelService::config(), source, now_);
+  killed.supply(source.content.size());
+  std::vector<std::uint8_t> frame(40'000);
+  while (const std::size_t bytes = killed.poll(frame, now_)) {
+    service_->handle("p/mqb/cmd/ch/old", Bytes(frame).first(bytes), false);
+  }
+  outbox_.take();
+
+  std::array<std::uint8_t, 64> fields, record;
+  FieldWriter from(fields);
+  from.number(Field::offset, 10'000);
+  command::RecordWriter second(record);
+  second.record(RecordKind::head, from.written());
+  const std::string rest =
+      std::string(as_text(second.written())) + body(std::string_view(content).substr(10'000));
+  EXPECT_EQ(run(head + rest).status, StatusCode::ok);
+  EXPECT_EQ(file("f"), content);
+}
+
 TEST_F(Channels, FileErrorsNameThePath) {
   const Answer missing = on_path(command::Operation::get, "/no/such");
   EXPECT_EQ(missing.status, StatusCode::not_found);
@@ -258,6 +288,11 @@ TEST_F(Channels, FileErrorsNameThePath) {
   EXPECT_EQ(on_path(command::Operation::get, "/../x").status, StatusCode::escapes);
   EXPECT_EQ(on_path(command::Operation::get, "/").status, StatusCode::is_a_directory);
   EXPECT_EQ(on_path(command::Operation::remove, "/", Field::recursive).status, StatusCode::invalid);
+  EXPECT_EQ(on_path(command::Operation::make_dir, "/dir").status, StatusCode::ok);
+  const Answer directory = on_path(command::Operation::remove, "/dir");
+  EXPECT_EQ(directory.status, StatusCode::is_a_directory);
+  EXPECT_THAT(directory.text, HasSubstr("/dir"));
+  EXPECT_EQ(on_path(command::Operation::remove, "/dir", Field::recursive).status, StatusCode::ok);
 }
 
 TEST_F(Channels, DirectoriesAreMadeListedAndRemoved) {
@@ -267,7 +302,8 @@ TEST_F(Channels, DirectoriesAreMadeListedAndRemoved) {
   EXPECT_THAT(on_path(command::Operation::list, "/a").names, ElementsAre("b", "z"));
   EXPECT_THAT(on_path(command::Operation::list, "/a", Field::recursive).names,
               ElementsAre("b", "z", "b/c", "b/y"));
-  EXPECT_EQ(on_path(command::Operation::remove, "/a").status, StatusCode::not_empty);
+  EXPECT_EQ(on_path(command::Operation::remove, "/a").status, StatusCode::is_a_directory);
+  EXPECT_EQ(on_path(command::Operation::remove_dir, "/a").status, StatusCode::not_empty);
   EXPECT_EQ(on_path(command::Operation::remove, "/a", Field::recursive).status, StatusCode::ok);
   EXPECT_EQ(on_path(command::Operation::stat, "/a").status, StatusCode::not_found);
 }

@@ -202,12 +202,8 @@ Status remove_path(const Request& request, Services& services) {
     return {StatusCode::invalid, "/: the flash itself stays"};
   const auto removed = services.files.remove_file(path);
   Status status;
-  if (!removed && removed.error() == FsError::is_a_directory) {
-    if (request.fields.flag(Field::recursive)) {
-      status = remove_tree(services.files, path, 0);
-    } else if (const auto empty = services.files.remove_directory(path); !empty) {
-      status = command::file_status(empty.error(), path);
-    }
+  if (!removed && removed.error() == FsError::is_a_directory && request.fields.flag(Field::recursive)) {
+    status = remove_tree(services.files, path, 0);
   } else if (!removed) {
     if (removed.error() == FsError::not_found && request.fields.flag(Field::missing_ok)) return {};
     status = command::file_status(removed.error(), path);

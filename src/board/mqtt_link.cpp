@@ -19,9 +19,10 @@ namespace {
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr mqtt::PublishOptions kStreaming{.qos = mqtt::QoS::at_least_once, .sync = false};
 
-mqtt::PublishOptions streaming(bool retain) {
+mqtt::PublishOptions streaming(bool retain, bool acknowledged = true) {
   mqtt::PublishOptions options = kStreaming;
   options.retain = retain;
+  if (!acknowledged) options.qos = mqtt::QoS::at_most_once;
   return options;
 }
 
@@ -76,7 +77,7 @@ struct MqttLink::Pump {
         co_await self->work.async_wait(kAwait);
         continue;
       }
-      const mqtt::PublishOptions options = streaming(message->retain);
+      const mqtt::PublishOptions options = streaming(message->retain, message->acknowledged);
       const auto sent = self->link->client_.try_publish(message->topic, message->payload, options);
       if (sent || !(sent.error() == mqtt::Errc::queue_full)) continue;
       // The window is full. What was lent may be gone by the time it opens: keep a copy.

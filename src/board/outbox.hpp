@@ -2,7 +2,7 @@
 // something, and are asked for it message by message when the connection has room. Memory is therefore
 // bounded by each service's own buffers, and long replies share the connection fairly.
 //
-// Everything goes out at QoS 1. Threads: the I/O thread only.
+// Everything goes out at QoS 1, but for what says that it needs none. Threads: the I/O thread only.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ struct Outgoing {
   std::string_view topic;
   Bytes payload;
   bool retain = false;
+  bool acknowledged = true;  // QoS 1; false: QoS 0, the layer above notices what gets lost
 };
 
 class MessageSource {

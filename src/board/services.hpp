@@ -4,8 +4,8 @@
 #include <chrono>
 #include <expected>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,7 +87,8 @@ struct Services {
   LogService& log;
   CrashReports* crashes = nullptr;  // null: the board keeps none
   Updates* updates = nullptr;       // null: the board has no slots
-  std::set<std::string> uploads{};  // puts under way, by path and hash
+  // Puts under way, by path and hash, and what makes each give way to a newer one of the same.
+  std::map<std::string, std::function<void()>> uploads{};
   // For the board's log, e.g. (20, "put /main.py: 1234 bytes"); levels as in config.hpp.
   std::function<void(int level, std::string_view)> report{};
   std::function<std::string()> info_json{};

@@ -165,9 +165,12 @@ class Put final : public Operation {
 
  private:
   void begin(bool resume) {
-    if (!services_.uploads.insert(key_).second) {
-      return reply_.finish({StatusCode::busy, concat(path_, ": the same file is being put already")});
+    // Two would share a temporary. The newer one counts: mostly it is that of an operator who was cut off.
+    if (const auto older = services_.uploads.find(key_); older != services_.uploads.end()) {
+      const auto give_way = older->second;
+      give_way();
     }
+    services_.uploads[key_] = [this] { give_way(); };
     mine_ = true;
     if (resume && target_is_identical()) {
       identical_ = true;
@@ -180,6 +183,15 @@ class Put final : public Operation {
     reply_.fields(RecordKind::head, [&](FieldWriter& head) {
       head.number(Field::offset, prefix->bytes).bytes(Field::sha256, prefix->hash);
     });
+  }
+
+  void give_way() {
+    services_.uploads.erase(key_);
+    mine_ = false;
+    sink_.suspend();
+    reply_.finish(
+        {StatusCode::cancelled, concat(path_, ": a newer put of the same content goes on with it")});
+    reply_.wake()();
   }
 
   void go_on_from(Bytes head) {
@@ -210,7 +222,7 @@ class Put final : public Operation {
   const std::string path_;
   const std::uint64_t size_;
   const Sha256 hash_;
-  const std::string key_;  // in Services::uploads: two of the same would share a temporary
+  const std::string key_;  // in Services::uploads
   std::array<std::uint8_t, 16 * 1024> scratch_;
   port::Sha256Hasher hasher_;
   command::FileSink sink_;

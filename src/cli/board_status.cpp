@@ -68,7 +68,7 @@ BoardStatus parse_status(std::string_view json) {
   }
   status.sleeping = !status.online && flag(root, "sleeping", false);
   status.wakes_at_s = number<std::int64_t>(root, "wakes_at");
-  if (const auto since = root.find("since"); since != root.end()) status.since = as_text(*since);
+  status.made_at_s = number<std::int64_t>(root, "connected_at");
   if (const auto reason = root.find("reason"); reason != root.end()) status.reason = as_text(*reason);
   return status;
 }

@@ -17,7 +17,7 @@ struct BoardStatus {
   std::uint64_t session = 0;         // differs after every start of the board; 0: not said
   std::uint32_t channel_window = 0;  // bytes a v2 peer may send before it was heard; 0: not said
   std::uint32_t channel_frame = 0;   // and the largest frame; 0: not said
-  std::string since;                 // when it went online or offline, as written; empty: not said
+  std::int64_t made_at_s = 0;        // this status, UTC; of a will, when the board started; 0: not said
   std::string reason;                // why it is offline, e.g. "deep_sleep"; empty: not said
   bool sleeping = false;             // offline for being asleep: it will be back
   std::int64_t wakes_at_s = 0;       // when, UTC; 0: not said

@@ -155,8 +155,14 @@ Failure Session::offline_failure() const {
     return {ExitStatus::no_answer, std::move(asleep)};
   }
   std::string message = fmt::format("board {} is offline", settings_.prefix);
-  if (!status_.since.empty()) message.append(" since ").append(status_.since);
-  if (!status_.reason.empty()) message.append(": ").append(status_.reason);
+  // With a reason it said goodbye itself; else this is the will it made when it started.
+  const std::string made_at = status_.made_at_s > 0 ? date_text(status_.made_at_s) + " UTC" : "";
+  if (status_.reason.empty()) {
+    if (!made_at.empty()) message.append(": the connection was lost; it had started ").append(made_at);
+  } else {
+    if (!made_at.empty()) message.append(" since ").append(made_at);
+    message.append(": ").append(status_.reason);
+  }
   return {ExitStatus::no_answer, std::move(message)};
 }
 

@@ -1,8 +1,8 @@
 """A TCP proxy of the tests' own between a client and a broker on loopback: a long way, and the faults of one.
 
-Runs an asyncio loop on a thread of its own. Every byte arrives `one_way_s` after it was sent; capacity is not limited,
-so that what is measured is round trips, unless `bytes_per_s` says what each direction carries. cut() resets all
-connections, stall() holds everything back until resume().
+Runs an asyncio loop on a thread of its own. Every byte arrives `one_way_s` after it was sent. Capacity is not limited,
+so that what is measured is round trips, unless `bytes_per_s` says so: for all connections together, each way. bytes_up
+and bytes_down count what has passed. cut() resets all connections, stall() holds everything back until resume().
 """
 import asyncio
 import contextlib
@@ -15,8 +15,10 @@ class Proxy:
     def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536, bytes_per_s=None, change=None):
         self.target_port = target_port
         self.one_way_s = one_way_s
-        self.slice_bytes = slice_bytes
         self.bytes_per_s = bytes_per_s
+        self.slice_bytes = min(slice_bytes, bytes_per_s // 200) if bytes_per_s else slice_bytes
+        self._buffer_bytes = self.slice_bytes if bytes_per_s else 1 << 20
+        self._free_at = {"bytes_up": 0.0, "bytes_down": 0.0}  # when the next byte may pass
         self.change = change or (lambda data: data)  # what becomes of a slice on its way; of the same length
         self.accepted = 0
         self.bytes_up = self.bytes_down = 0
@@ -33,13 +35,14 @@ class Proxy:
     async def _listen(self):
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=self._buffer_bytes)
         return self._server.sockets[0].getsockname()[1]
 
     async def _serve(self, reader, writer):
         self.accepted += 1
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target_port, limit=1 << 20)
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target_port,
+                                                                 limit=self._buffer_bytes)
         except OSError:
             writer.close()
             return
@@ -59,12 +62,20 @@ class Proxy:
         sender = asyncio.ensure_future(self._send(queue, writer))
         try:
             while data := await reader.read(self.slice_bytes):
+                await self._wait_for_capacity(counter, len(data))
                 setattr(self, counter, getattr(self, counter) + len(data))
                 await queue.put((self._loop.time() + self.one_way_s, self.change(data)))
         except OSError:
             pass
         await queue.put((self._loop.time() + self.one_way_s, None))
         await sender
+
+    async def _wait_for_capacity(self, counter, count):
+        if not self.bytes_per_s:
+            return
+        start = max(self._free_at[counter], self._loop.time())
+        self._free_at[counter] = start + count / self.bytes_per_s
+        await asyncio.sleep(start - self._loop.time())
 
     async def _send(self, queue, writer):
         with contextlib.suppress(OSError):
@@ -77,8 +88,6 @@ class Proxy:
                     break
                 writer.write(data)
                 await writer.drain()
-                if self.bytes_per_s is not None:
-                    await asyncio.sleep(len(data) / self.bytes_per_s)
         writer.close()
 
     def cut(self):

@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint32_t kLeastLargest = 256;  // what a peer claims below this is not believed
 constexpr std::uint16_t kFramesPerAck = 16;
 constexpr std::uint32_t kWindowParts = 4;  // an acknowledgement is due per this part of the window
+constexpr std::uint32_t kFlightParts = 4;  // and asked for per this part of a flight; no frame is larger
+constexpr int kIdlePeriods = 3;            // so many keep-alives missing, nobody is there
 
 }  // namespace
 
@@ -19,6 +21,7 @@ Channel::Channel(const Identity& identity, const ChannelConfig& config, ByteSour
       source_(source),
       limit_(config.initial_credit),
       peer_largest_(config.initial_largest),
+      flight_(config.flight),
       told_grant_(config.initial_credit),
       probe_every_(config.probe_first),
       probe_at_(now + config.probe_first),
@@ -39,7 +42,8 @@ Channel::Received Channel::receive(const Frame& frame, TimePoint now) {
         now);
     return {.closed = true};
   }
-  if (frame.from_epoch != identity_.peer_epoch || !take_acknowledgement(frame)) return {};
+  if (frame.from_epoch != identity_.peer_epoch || !take_acknowledgement(frame, now)) return {};
+  reconnected_ = false;
   heard_ = true;
   heard_at_ = now;
   probe_every_ = config_.probe_first;
@@ -62,7 +66,7 @@ bool Channel::take_identity(const Frame& frame) {
 }
 
 // False: it acknowledges what was never sent.
-bool Channel::take_acknowledgement(const Frame& frame) {
+bool Channel::take_acknowledgement(const Frame& frame, TimePoint now) {
   if (frame.ack > furthest_) return false;
   limit_ = heard_ ? std::max(limit_, frame.ack + frame.credit) : frame.ack + frame.credit;
   peer_largest_ = std::max(frame.largest, kLeastLargest);
@@ -75,8 +79,15 @@ bool Channel::take_acknowledgement(const Frame& frame) {
     next_ = std::max(next_, acked_);
     source_.release(std::min(acked_, supplied_));
   }
+  if (timed_end_ != 0 && acked_ >= timed_end_) {
+    flight_.measured(now - timed_from_, std::exchange(flight_full_, false), now);
+    timed_end_ = 0;
+  }
   const bool current_gap = frame.has(kGap) && frame.ack == acked_ && frame.round == round_;
-  if (current_gap && next_ > acked_) go_back();
+  if (current_gap && next_ > acked_) {
+    flight_.lost();
+    go_back();
+  }
   return true;
 }
 
@@ -234,8 +245,14 @@ TimePoint Channel::deadline() const {
   return std::min({ack_at_, probe_time(), heard_at_ + config_.peer_timeout});
 }
 
+bool Channel::abandoned(TimePoint now) const {
+  const Millis patience = outstanding() ? config_.abandoned_after : kIdlePeriods * config_.keep_alive;
+  return open() && identity_.role == Role::acceptor && now >= heard_at_ + patience;
+}
+
 void Channel::reconnected() {
   if (phase_ != Phase::open) return;
+  reconnected_ = heard_ && acked_ < next_;
   probe_every_ = config_.probe_first;
   armed_ = false;
   if (identity_.role == Role::opener && !heard_)
@@ -251,6 +268,8 @@ void Channel::peer_restarted(TimePoint now) {
 void Channel::go_back() {
   next_ = acked_;
   first_frame_ = frames_ = 0;
+  asked_ = acked_;
+  timed_end_ = 0;
   ++round_;
 }
 
@@ -269,13 +288,10 @@ Frame Channel::make_frame(FrameType type) const {
 }
 
 std::size_t Channel::poll_stream(MutableBytes into, TimePoint now) {
-  if (frames_ == config_.frames_in_flight || next_ > supplied_) return 0;
+  if (frames_ == config_.frames_in_flight || next_ > supplied_ || reconnected_) return 0;
   const std::size_t overhead = kFrameHeaderBytes + (with_status_ ? 4 + status_.text.size() : 0);
   if (into.size() <= overhead) return 0;
-  const std::uint64_t credit = limit_ > next_ ? limit_ - next_ : 0;
-  const std::uint64_t room =
-      std::min<std::uint64_t>({into.size() - overhead, config_.largest_send, peer_largest_});
-  const auto bytes = static_cast<std::size_t>(std::min({supplied_ - next_, credit, room}));
+  const auto bytes = static_cast<std::size_t>(sendable(into.size() - overhead));
   const bool ends = ending_ && next_ + bytes == supplied_;
   if (bytes == 0 && !ends) return 0;
 
@@ -287,7 +303,8 @@ std::size_t Channel::poll_stream(MutableBytes into, TimePoint now) {
     frame.status = status_.code;
     frame.status_text = status_.text;
   }
-  if (probe_due_ || (opens && round_ != 0)) frame.flags |= kProbe;
+  const bool asks = asks_acknowledgement(next_ + bytes, now);
+  if (probe_due_ || asks || (opens && round_ != 0)) frame.flags |= kProbe;
   const std::size_t head = write_head(frame, into);
   if (bytes != 0 && !source_.read(next_, into.subspan(head, bytes))) {
     abort({StatusCode::io, "the data to send cannot be read any more"});
@@ -296,6 +313,30 @@ std::size_t Channel::poll_stream(MutableBytes into, TimePoint now) {
   probe_due_ = false;
   note_sent(next_ + bytes + (ends ? 1 : 0), bytes, now);
   return head + bytes;
+}
+
+// How many bytes the next frame may hold, of which `room` fit.
+std::uint64_t Channel::sendable(std::size_t room) {
+  const std::uint64_t credit = limit_ > next_ ? limit_ - next_ : 0;
+  const std::uint64_t part = std::max<std::uint64_t>(flight_.bytes() / kFlightParts, kLeastLargest);
+  const std::uint64_t bytes =
+      std::min<std::uint64_t>({supplied_ - next_, credit, room, config_.largest_send, peer_largest_, part});
+  const std::uint64_t under_way = next_ - acked_;
+  if (under_way == 0 || under_way + bytes <= flight_.bytes()) return bytes;
+  flight_full_ = true;
+  return 0;
+}
+
+// One frame in each part of a flight is acknowledged at once, which also times the path. What fits into a
+// single part is not worth a message of the peer's.
+bool Channel::asks_acknowledgement(std::uint64_t end, TimePoint now) {
+  if (end - asked_ < flight_.bytes() / kFlightParts) return false;
+  asked_ = end;
+  if (timed_end_ == 0) {
+    timed_end_ = end;
+    timed_from_ = now;
+  }
+  return true;
 }
 
 void Channel::note_sent(std::uint64_t end, std::size_t bytes, TimePoint now) {

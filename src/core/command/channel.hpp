@@ -7,7 +7,11 @@
 // whose offset is beyond what the receiver has shows the gap; the receiver says so once (GAP), the sender
 // goes back to `ack` and starts a new round; a GAP about an earlier round is stale. A sender that hears
 // nothing probes, ever more slowly; the answer to a probe shows what was lost. So there is no timer that
-// resends data: a slow link is not made slower.
+// resends data: a slow link is not made slower. After a reconnection nothing new is sent until the peer has
+// said what it has.
+//
+// How much is under way: at most what the peer grants, and what FlightControl finds the path to carry. To
+// measure that, a data frame in each quarter of a flight asks for an acknowledgement (PROBE).
 //
 // How it ends. Each direction may END (half close). An END with a STATUS is the end of the operation: its
 // sender wants no more data and the receiver drops what it had not sent. ABORT is an end that does not wait
@@ -31,6 +35,7 @@
 #include <optional>
 
 #include "core/base/time.hpp"
+#include "core/command/flight_control.hpp"
 #include "core/command/frame.hpp"
 
 namespace mqboard::command {
@@ -50,9 +55,8 @@ class ByteSource {
 };
 
 struct ChannelConfig {
-  // How far the peer may be ahead of consume(): what a connection breaking can cost, and per round trip what
-  // it can carry (256 KiB at 100 ms: 2.5 MB/s).
-  std::uint32_t window_bytes = 256u << 10;
+  // How far the peer may be ahead of consume(): what can arrive per round trip (1 MiB at 100 ms: 10 MB/s).
+  std::uint32_t window_bytes = 1u << 20;
   std::uint32_t largest_receive = 64u << 10;  // data bytes accepted in one frame
   std::uint32_t largest_send = 32u << 10;     // data bytes to put into one frame
   // Until the peer was heard: so much may be sent, in frames so large. Every peer takes 16 KiB; its status
@@ -60,13 +64,15 @@ struct ChannelConfig {
   std::uint32_t initial_credit = 16u << 10;
   std::uint32_t initial_largest = 16u << 10;
   std::uint16_t frames_in_flight =
-      64;                     // unacknowledged frames, 1 .. kMaxFramesInFlight; 16 or more for speed
+      64;  // unacknowledged frames, 1 .. kMaxFramesInFlight; 16 or more for speed
+  FlightLimits flight{};
   Millis ack_delay{40};       // how long an acknowledgement may wait for company
   Millis probe_first{1'000};  // silence before the first probe; doubles up to ...
   Millis probe_most{15'000};
-  Millis keep_alive{20'000};    // opener only: probe an idle channel this often
-  Millis peer_timeout{90'000};  // silence that ends the channel: timed_out
-  Millis linger{60'000};        // a closed channel answers late frames so long: several probes
+  Millis keep_alive{20'000};      // opener only: probe an idle channel this often
+  Millis peer_timeout{90'000};    // silence that ends the channel: timed_out
+  Millis linger{60'000};          // a closed channel answers late frames so long: several probes
+  Millis abandoned_after{5'000};  // silence of a peer that owes an answer: see abandoned()
 };
 
 class Channel {
@@ -128,6 +134,9 @@ class Channel {
   [[nodiscard]] bool closed() const { return phase_ == Phase::closed; }
   // Closed, and nobody will ask any more.
   [[nodiscard]] bool forgettable(TimePoint now) const { return closed() && now >= forget_at_; }
+  // The peer is probably gone, though this end still waits for it: whoever needs room may take it.
+  [[nodiscard]] bool abandoned(TimePoint now) const;
+  [[nodiscard]] TimePoint heard_at() const { return heard_at_; }
   [[nodiscard]] const Status& status() const { return status_; }  // how it closed
   [[nodiscard]] std::uint32_t number() const { return identity_.number; }
   [[nodiscard]] const Identity& identity() const { return identity_; }
@@ -143,7 +152,7 @@ class Channel {
 
   // receiving
   bool take_identity(const Frame& frame);
-  bool take_acknowledgement(const Frame& frame);
+  bool take_acknowledgement(const Frame& frame, TimePoint now);
   Received take_stream(const Frame& frame, TimePoint now);
   void notice_gap(const Frame& frame);
   void answer_late(const Frame& frame);
@@ -159,6 +168,8 @@ class Channel {
   std::size_t poll_abort(MutableBytes into);
   std::size_t write_head(const Frame& frame, MutableBytes into);
   void note_sent(std::uint64_t end, std::size_t bytes, TimePoint now);
+  std::uint64_t sendable(std::size_t room);
+  bool asks_acknowledgement(std::uint64_t end, TimePoint now);
   void run_timers(TimePoint now);
   void arm_probe(TimePoint now);
   void go_back();
@@ -181,6 +192,12 @@ class Channel {
   std::uint64_t sent_again_ = 0;
   std::uint32_t peer_largest_;
   std::uint8_t round_ = 0;
+  FlightControl flight_;
+  std::uint64_t asked_ = 0;      // an acknowledgement was asked for up to this place
+  std::uint64_t timed_end_ = 0;  // the frame that ends here is being timed; 0: none is
+  TimePoint timed_from_{};
+  bool flight_full_ = false;  // more would have been sent since, but for the flight's limit
+  bool reconnected_ = false;  // what the peer has is not known yet
   bool ending_ = false;
   bool with_status_ = false;
   bool cancelling_ = false;

@@ -43,11 +43,13 @@ ChannelTable::Arrival ChannelTable::open(std::string_view session, const Frame& 
 }
 
 // A free slot, else the channel that closed longest ago, else one of which only the last acknowledgement is
-// missing.
+// missing, else the one whose opener is silent for longest, if that is long: a killed one says no goodbye.
 std::optional<ChannelTable::Slot> ChannelTable::vacant(TimePoint now) const {
   std::optional<Slot> closed;
   std::optional<Slot> sent;
+  std::optional<Slot> abandoned;
   TimePoint earliest = kNever;
+  TimePoint silent = kNever;
   for (std::size_t i = 0; i < kMaxChannels; ++i) {
     const auto& channel = served_[i].channel;
     if (!channel || channel->forgettable(now)) return static_cast<Slot>(i);
@@ -56,8 +58,13 @@ std::optional<ChannelTable::Slot> ChannelTable::vacant(TimePoint now) const {
       earliest = channel->deadline();
     }
     if (channel->all_sent() && !sent) sent = static_cast<Slot>(i);
+    if (channel->abandoned(now) && channel->heard_at() < silent) {
+      abandoned = static_cast<Slot>(i);
+      silent = channel->heard_at();
+    }
   }
-  return closed ? closed : sent;
+  if (closed) return closed;
+  return sent ? sent : abandoned;
 }
 
 ChannelTable::Arrival ChannelTable::respond(const Frame& to, FrameType type, const Status& status) {

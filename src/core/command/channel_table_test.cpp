@@ -140,6 +140,20 @@ TEST_F(TableTest, AChannelThatOnlyAwaitsItsLastAcknowledgementMakesRoom) {
   EXPECT_EQ(open(101).slot, 5);
 }
 
+TEST_F(TableTest, AnOpenerThatOwesAnAnswerForLongMakesRoom) {
+  for (std::uint32_t i = 1; i <= ChannelTable::kMaxChannels; ++i) open(i);
+  Channel& waiting = *table->channel(6);
+  waiting.supply(50);  // unacknowledged: its opener was killed
+  Buffer out(1000);
+  while (table->poll(out, now).bytes != 0) {
+  }
+  now += ChannelConfig{}.abandoned_after - Millis(1);
+  EXPECT_EQ(abort_of(open(100)).code, StatusCode::busy);
+  now += Millis(1);
+  EXPECT_EQ(open(101).slot, 6);
+  EXPECT_EQ(abort_of(open(102)).code, StatusCode::busy) << "the others owe nothing";
+}
+
 TEST_F(TableTest, GarbageAndBadSessionsAreNothing) {
   EXPECT_EQ(table->receive("session1", as_bytes("garbage"), now).kind, Kind::nothing);
   EXPECT_EQ(open(1, "bad session").kind, Kind::nothing);

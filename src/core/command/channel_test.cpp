@@ -370,6 +370,46 @@ TEST_F(ChannelTest, AfterReconnectingBothSidesFindOutAtOnce) {
   EXPECT_EQ(opener.received, "answer");
 }
 
+TEST_F(ChannelTest, AfterReconnectingNothingNewIsSentUntilThePeerSaidWhatItHas) {
+  remake({.window_bytes = 1 << 20, .largest_send = 1000, .initial_credit = 1 << 20, .initial_largest = 1000});
+  opener.send("open");
+  settle();
+  wait(Millis(50));
+  settle();
+  opener.send(std::string(20'000, 'x'));
+  static_cast<void>(poll(opener));  // lost with the connection
+  opener.channel.reconnected();
+  const auto question = poll(opener);
+  ASSERT_TRUE(question);
+  EXPECT_EQ(decode_frame(*question)->type, FrameType::state);
+  EXPECT_TRUE(decode_frame(*question)->has(kProbe));
+  EXPECT_FALSE(poll(opener));
+  deliver(board, *question);
+  settle();
+  EXPECT_EQ(board.received.size(), 20'004u);
+  EXPECT_EQ(opener.channel.bytes_sent_again(), 1000u) << "what was lost and no more";
+}
+
+TEST_F(ChannelTest, WhatIsUnderWayStaysWithinTheFlight_WhichGrowsWhileThePathIsShort) {
+  remake({.window_bytes = 1 << 20,
+          .largest_send = 500,
+          .initial_credit = 1 << 20,
+          .initial_largest = 500,
+          .frames_in_flight = 128,
+          .flight = {.least = 1'000, .first = 2'000, .most = 8'000}});
+  opener.send("open");
+  settle();
+  opener.send(std::string(100'000, 'x'));
+  for (const std::size_t flight : {2'000u, 4'000u, 8'000u, 8'000u}) {
+    std::vector<Buffer> frames;
+    while (const auto frame = poll(opener)) frames.push_back(*frame);
+    EXPECT_NEAR(static_cast<double>(frames.size() * 500), static_cast<double>(flight), 500);
+    wait(Millis(5));
+    for (const Buffer& frame : frames) deliver(board, frame);
+    while (const auto answer = poll(board)) deliver(opener, *answer);
+  }
+}
+
 TEST_F(ChannelTest, DataThatCannotBeReadAbortsTheChannel) {
   opener.source.append(as_bytes("abc"));
   opener.channel.supply(10);  // more than there is

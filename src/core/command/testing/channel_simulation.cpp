@@ -111,6 +111,9 @@ ChannelConfig random_config(Rng& rng) {
   config.largest_send = static_cast<std::uint32_t>(pick(rng, 256, 16384));
   config.initial_credit = static_cast<std::uint32_t>(pick(rng, 1, 16384));
   config.frames_in_flight = static_cast<std::uint16_t>(pick(rng, 1, 130));
+  config.flight.least = static_cast<std::uint32_t>(pick(rng, 1, 16384));
+  config.flight.first = static_cast<std::uint32_t>(pick(rng, 1, 65536));
+  config.flight.most = config.flight.first + static_cast<std::uint32_t>(pick(rng, 16384, 1u << 20));
   config.ack_delay = Millis(static_cast<Millis::rep>(pick(rng, 0, 100)));
   return config;
 }
