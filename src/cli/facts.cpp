@@ -17,8 +17,9 @@ namespace {
 // Numbers the protocols need; a person who wants them says -v.
 constexpr std::array<std::string_view, 6> kForPrograms{"epoch",    "put_ack",         "channel.credit",
                                                        "in_order", "channel.largest", "board.prefix"};
-constexpr std::array<std::string_view, 4> kByteSuffixes{"flash.total", "flash.free", "heap_used",
-                                                        "heap_free"};
+constexpr std::array<std::string_view, 8> kByteSuffixes{
+    "flash.total", "flash.free", "heap_used",   "heap_free",
+    "flash_size",  "flash_free", "memory_used", "memory_free"};  // the second line: of boards that speak v1
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;

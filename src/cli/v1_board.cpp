@@ -57,7 +57,9 @@ class V1Board final : public Board {
       const std::string_view line = rest.substr(0, end);
       const std::size_t space = line.find(' ');
       if (space != std::string_view::npos) {
-        fields.push_back({std::string(line.substr(0, space)), std::string(line.substr(space + 1))});
+        const std::string value(line.substr(space + 1));
+        const bool number = !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
+        fields.push_back({std::string(line.substr(0, space)), value, number ? value : ""});
       }
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
