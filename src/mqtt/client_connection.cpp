@@ -4,6 +4,7 @@
 
 #include "mqtt/client_impl.hpp"
 #include "mqtt/dialer.hpp"
+#include "mqtt/websocket.hpp"
 
 namespace mqboard::mqtt {
 namespace {
@@ -208,10 +209,6 @@ asio::awaitable<Result<void>> Client::Impl::attempt(const Endpoint& endpoint) {
 
 asio::awaitable<Result<std::unique_ptr<Transport>>> Client::Impl::open_transport(Attempt& attempt,
                                                                                  const Endpoint& endpoint) {
-  if (endpoint.scheme == Scheme::websocket || endpoint.scheme == Scheme::secure_websocket) {
-    co_return std::unexpected(
-        Error(Errc::bad_option, attempt.name + ": MQTT over WebSocket is not supported yet"));
-  }
   if (endpoint.secure() && !tls_) {
     auto context = TlsContext::create(options_.tls);
     if (!context) co_return std::unexpected(std::move(context.error()));
@@ -225,6 +222,7 @@ asio::awaitable<Result<std::unique_ptr<Transport>>> Client::Impl::open_transport
     if (!secured) co_return std::unexpected(std::move(secured.error()));
     transport = std::move(*secured);
   }
+  if (endpoint.websocket()) co_return co_await open_websocket(attempt, std::move(transport), endpoint);
   co_return Result<std::unique_ptr<Transport>>(std::move(transport));
 }
 

@@ -227,16 +227,6 @@ TEST_F(ClientTest, SubscribeBeforeAndPublishAfterTheLinkOpens_LeaveInThatOrder) 
   }(*this));
 }
 
-TEST_F(ClientTest, WebSocketEndpointIsRefusedInsteadOfDialledAsPlainTcp) {
-  run(io, [](ClientTest& t) -> asio::awaitable<void> {
-    Options options = t.options();
-    options.endpoints.front().scheme = Scheme::websocket;
-    Client client = t.make(options);
-    const auto up = co_await client.connect();
-    EXPECT_TRUE(!up && up.error() == Errc::bad_option);
-  }(*this));
-}
-
 TEST_F(ClientTest, WithoutPipeliningNothingLeavesBeforeTheConnackAndThenInOrder) {
   run(io, [](ClientTest& t) -> asio::awaitable<void> {
     Client client = t.make(t.options());

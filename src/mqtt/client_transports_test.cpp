@@ -42,28 +42,12 @@ TEST(ClientPreSharedKey, MessageGoesRoundAndAWrongKeyIsRefused) {
 // The broker sends each packet in a TLS record of its own; what OpenSSL has read of them the socket no longer
 // announces.
 TEST(ClientTls, BurstOfSmallPacketsArrivesWholeWithoutFurtherTraffic) {
-  constexpr int kMessages = 500;
   Certificates files;
   Mosquitto broker(files, Certificates::listener());
   asio::io_context io;
   Options options = options_for(broker.url("mqtts"));
   options.tls.ca_file = files / "ca.crt";
-  run(io, [](asio::io_context& on, Options with) -> asio::awaitable<void> {
-    Client client(on.get_executor(), with);
-    const auto up = co_await client.connect();
-    CO_ASSERT_OK(up);
-    for (int i = 0; i < kMessages; ++i) {
-      const PublishOptions retained{.qos = QoS::at_least_once, .retain = true, .sync = i + 1 == kMessages};
-      const auto published = co_await client.publish("t/" + std::to_string(i), "x", retained);
-      CO_ASSERT_OK(published);
-    }
-    int arrived = 0;
-    client.on_message([&](const MessageView&) { ++arrived; });
-    const auto granted = co_await client.subscribe("t/#", QoS::at_most_once);
-    CO_ASSERT_OK(granted);
-    const bool all = co_await eventually(on, [&] { return arrived == kMessages; });
-    EXPECT_TRUE(all) << arrived;
-  }(io, options));
+  expect_burst(io, options);
 }
 
 TEST(ClientTlsResumption, TicketOfOneClientResumesInTheNext) {

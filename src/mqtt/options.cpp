@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include <mqboard/mqtt/options.hpp>
@@ -100,9 +101,12 @@ Result<Endpoint> to_endpoint(std::string_view url, const UrlParts& parts) {
     if (parsed.ec != std::errc{} || parsed.ptr != end || endpoint.port == 0) return bad_url(url, "bad port");
   }
   endpoint.host = host;
-  const bool websocket = parts.scheme == Scheme::websocket || parts.scheme == Scheme::secure_websocket;
-  if (websocket) endpoint.target = parts.target;
-  if (!websocket && parts.target.size() > 1) return bad_url(url, "unexpected path");
+  if (endpoint.websocket()) endpoint.target = parts.target;
+  if (!endpoint.websocket() && parts.target.size() > 1) return bad_url(url, "unexpected path");
+  const auto unfit = [](char c) { return c <= ' ' || c > '~' || c == '#'; };  // for a request line
+  if (std::any_of(endpoint.target.begin(), endpoint.target.end(), unfit)) {
+    return bad_url(url, "a path needs percent encoding");
+  }
   return endpoint;
 }
 

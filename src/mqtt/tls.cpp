@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "mqtt/gather.hpp"
 #include "mqtt/tls_bio.hpp"
 #include "mqtt/tls_context.hpp"
 
@@ -67,9 +68,8 @@ class TlsTransport final : public Transport {
   IoResult write(std::span<const Bytes> pieces) override {
     IoResult result = write_staged();
     for (std::size_t offset = 0; !pieces.empty() && !result.blocked && !result.failed();) {
-      const std::size_t before = staged_;
-      stage(pieces, offset);
-      const std::size_t taken = staged_ - before;
+      const std::size_t taken = gather(pieces, offset, MutableBytes(stage_).subspan(staged_));
+      staged_ += taken;
       const IoResult written = write_staged();
       result.bytes += taken;
       result.blocked = written.blocked;
@@ -108,17 +108,6 @@ class TlsTransport final : public Transport {
     std::shared_ptr<ReadyHandler> target;
     Ready direction;
   };
-
-  void stage(std::span<const Bytes>& pieces, std::size_t& offset) {
-    while (!pieces.empty() && staged_ < stage_.size()) {
-      const Bytes rest = pieces.front().subspan(offset);
-      const std::size_t count = std::min(rest.size(), stage_.size() - staged_);
-      if (count != 0) std::memcpy(stage_.data() + staged_, rest.data(), count);
-      staged_ += count;
-      offset += count;
-      if (count == rest.size()) pieces = pieces.subspan(1), offset = 0;
-    }
-  }
 
   IoResult write_staged() {
     while (staged_ != 0) {

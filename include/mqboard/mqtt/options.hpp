@@ -35,6 +35,9 @@ struct Endpoint {
 
   [[nodiscard]] std::uint16_t effective_port() const;
   [[nodiscard]] bool secure() const { return scheme == Scheme::tls || scheme == Scheme::secure_websocket; }
+  [[nodiscard]] bool websocket() const {
+    return scheme == Scheme::websocket || scheme == Scheme::secure_websocket;
+  }
   // "host:port" or the socket's path: how errors name this endpoint.
   [[nodiscard]] std::string name() const;
 

@@ -36,6 +36,13 @@ bool accepts(std::uint16_t port) {
   return connected;
 }
 
+// Only then are all its listeners open.
+bool says_running(const std::string& log) {
+  std::ifstream file(log);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return text.find(" running\n") != std::string::npos;
+}
+
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) {
     text.replace(at, what.size(), by);
@@ -127,14 +134,14 @@ void Mosquitto::start() {
   const std::string log = folder_ / "log";
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
   const char* const arguments[] = {"mosquitto", "-c", conf.c_str(), nullptr};
   const char* const path = "/usr/sbin/mosquitto";
   ASSERT_EQ(::posix_spawn(&pid_, path, &actions, nullptr, const_cast<char* const*>(arguments), environ), 0);
   posix_spawn_file_actions_destroy(&actions);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!accepts(port_)) {
+  while (!says_running(log) || !accepts(port_)) {
     ASSERT_EQ(::waitpid(pid_, nullptr, WNOHANG), 0) << "mosquitto ended: " << std::ifstream(log).rdbuf();
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "mosquitto does not listen";
     ::poll(nullptr, 0, 2);

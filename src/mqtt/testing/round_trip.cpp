@@ -33,6 +33,26 @@ void expect_round_trip(asio::io_context& io, Options options) {
   }(io, std::move(options)));
 }
 
+void expect_burst(asio::io_context& io, Options options) {
+  run(io, [](asio::io_context& on, Options with) -> asio::awaitable<void> {
+    constexpr int kMessages = 500;
+    Client client(on.get_executor(), std::move(with));
+    const auto up = co_await client.connect();
+    CO_ASSERT_OK(up);
+    for (int i = 0; i < kMessages; ++i) {
+      const PublishOptions retained{.qos = QoS::at_least_once, .retain = true, .sync = i + 1 == kMessages};
+      const auto published = co_await client.publish("t/" + std::to_string(i), "x", retained);
+      CO_ASSERT_OK(published);
+    }
+    int arrived = 0;
+    client.on_message([&](const MessageView&) { ++arrived; });
+    const auto granted = co_await client.subscribe("t/#", QoS::at_most_once);
+    CO_ASSERT_OK(granted);
+    const bool all = co_await eventually(on, [&] { return arrived == kMessages; });
+    EXPECT_TRUE(all) << arrived;
+  }(io, std::move(options)));
+}
+
 void expect_error(asio::io_context& io, Options options, Errc code, const std::string& in_message) {
   run(io, [](asio::io_context& on, Options with, Errc errc, std::string part) -> asio::awaitable<void> {
     const auto text = co_await round_trip(on, std::move(with));

@@ -18,6 +18,8 @@ Options options_for(const std::string& url);
 asio::awaitable<Result<std::string>> round_trip(asio::io_context& io, Options options);
 
 void expect_round_trip(asio::io_context& io, Options options);
+// 500 small retained messages reach a new subscription, all of them, although nothing else is said.
+void expect_burst(asio::io_context& io, Options options);
 void expect_error(asio::io_context& io, Options options, Errc code, const std::string& in_message);
 
 }  // namespace mqboard::mqtt::testing
