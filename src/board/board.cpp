@@ -1,9 +1,5 @@
 #include "board/board.hpp"
 
-#include <sys/random.h>
-#include <unistd.h>
-
-#include <cstdio>
 #include <ctime>
 
 #include <boost/asio/as_tuple.hpp>
@@ -15,10 +11,13 @@
 
 #include "board/channel_service.hpp"
 #include "board/crash_service.hpp"
+#include "board/host_facts.hpp"
+#include "board/link_watch.hpp"
 #include "board/log_service.hpp"
 #include "board/mqtt_link.hpp"
 #include "board/power_service.hpp"
 #include "board/python_host.hpp"
+#include "board/random_numbers.hpp"
 #include "board/sockets.hpp"
 #include "board/state_store.hpp"
 #include "board/status.hpp"
@@ -85,6 +84,7 @@ class Board::Impl final : public Interpreter {
   python::Options python_options();
   std::unique_ptr<UpdateService> make_updates();
   std::unique_ptr<CrashService> make_crashes();
+  std::unique_ptr<LinkWatch> make_link_watch();
   Services make_services();
   V1Service::Environment v1_environment();
   ChannelService::Environment channel_environment();
@@ -131,6 +131,7 @@ class Board::Impl final : public Interpreter {
   MqttLink link_;
   WatchdogService watchdog_;
   PowerService power_;
+  std::unique_ptr<LinkWatch> link_watch_;  // null: the broker is on this machine
   PythonHost python_;
   python::Runtime runtime_;
   Services services_;
@@ -145,36 +146,6 @@ class Board::Impl final : public Interpreter {
 };
 
 namespace {
-
-std::uint64_t random_number() {
-  std::uint64_t number = 0;
-  while (number == 0) static_cast<void>(::getrandom(&number, sizeof number, 0));
-  return number;
-}
-
-std::uint32_t make_epoch() {
-  const auto epoch = static_cast<std::uint32_t>(random_number());
-  return epoch == 0 ? 1 : epoch;
-}
-
-std::string make_secret() {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string secret;
-  for (const std::uint64_t part : {random_number(), random_number()}) {
-    for (unsigned shift = 0; shift < 64; shift += 4) secret += kDigits[(part >> shift) & 15];
-  }
-  return secret;
-}
-
-std::size_t resident_bytes() {
-  std::FILE* const file = std::fopen("/proc/self/statm", "re");
-  unsigned long total = 0, resident = 0;
-  if (file != nullptr) {
-    if (std::fscanf(file, "%lu %lu", &total, &resident) != 2) resident = 0;
-    std::fclose(file);
-  }
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 mqtt::Options with_ticket(mqtt::Options options, std::vector<std::uint8_t> ticket) {
   options.tls.ticket = std::move(ticket);
@@ -204,6 +175,7 @@ Board::Impl::Impl(asio::any_io_executor executor, Options options, std::unique_p
             std::string(command::request_filter(config().prefix).view()), link_handlers()),
       watchdog_(config().watchdog, watchdog_environment()),
       power_(config().power, now()),
+      link_watch_(make_link_watch()),
       python_(python_environment()),
       runtime_(python_options()),
       services_(make_services()),
@@ -307,6 +279,16 @@ std::unique_ptr<CrashService> Board::Impl::make_crashes() {
   return std::make_unique<CrashService>(std::move(environment));
 }
 
+std::unique_ptr<LinkWatch> Board::Impl::make_link_watch() {
+  if (!LinkWatch::concerns(config().mqtt)) return nullptr;
+  LinkWatch::Environment environment{
+      .network = network_facts,
+      .link_up = [this] { link_.client().link_up(); },
+      .link_down = [this] { link_.client().link_down(); },
+      .report = [this](int level, std::string_view text) { log_.log(level, "network", text); }};
+  return std::make_unique<LinkWatch>(std::move(environment));
+}
+
 WatchdogService::Environment Board::Impl::watchdog_environment() {
   return {.send =
               [this](const std::string& secret) {
@@ -323,7 +305,10 @@ MqttLink::Handlers Board::Impl::link_handlers() {
   return {.message = [this](const mqtt::MessageView& message) { on_message(message); },
           .connected = [this](const mqtt::Connected& connected) { on_connected(connected); },
           .disconnected = [this](const mqtt::Disconnected& disconnected) { on_disconnected(disconnected); },
-          .suspect = [](const mqtt::Error&) {},
+          .suspect =
+              [this](const mqtt::Error& error) {
+                if (link_watch_) link_watch_->suspect(error.message());
+              },
           .status = [this] { return status(true, ""); }};
 }
 
@@ -374,12 +359,17 @@ asio::awaitable<Ending> Board::Impl::run() {
   if (config().watchdog.enabled) boot().arm_watchdog(config().watchdog.timeout);
   python_.attach(runtime_);
   link_.start();
+  if (link_watch_) {
+    link_watch_->look();
+    link_watch_->listen(executor_);
+  }
   runtime_.start();
   post([this] { clean_up(); });
   tick_every_second();
   co_await ended_.async_wait(kAwait);
 
   second_timer_.cancel();
+  if (link_watch_) link_watch_->stop();
   const bool stopped = ending_.request == boot::ResetRequest::none;
   log(kWarning, stopped                                             ? "stopping"
                 : ending_.request == boot::ResetRequest::deep_sleep ? "going to sleep"
@@ -484,6 +474,7 @@ void Board::Impl::tick_every_second() {
       return end(
           {.request = boot::ResetRequest::hard, .origin = boot::ResetOrigin::application, .starved = true});
     }
+    if (link_watch_) link_watch_->tick(now());
     sleep_if_due();
     tick_every_second();
   });

@@ -150,11 +150,34 @@ void read_watchdog(Section section, WatchdogConfig& watchdog) {
   section.finish();
 }
 
+void read_pins(Section section, PinsConfig& pins) {
+  section.text("chip", pins.chip);
+  std::vector<std::string> names;
+  section.each_key([&](std::string_view name) { names.emplace_back(name); });
+  for (const auto& name : names) {
+    if (name == "chip") continue;
+    const Found found = section.find(name);
+    const auto* number = found.node->as_integer();
+    const auto* line = found.node->as_string();
+    if (line != nullptr) {
+      pins.lines.emplace_back(name, line->get());
+    } else if (number != nullptr && number->get() >= 0) {
+      pins.lines.emplace_back(name, std::to_string(number->get()));
+    } else {
+      section.error(name, "must be the number or the name of a line of the chip");
+    }
+  }
+  if (!pins.lines.empty() && pins.chip.empty())
+    section.error("chip", "missing: name the chip, e.g. \"gpiochip0\"");
+  section.finish();
+}
+
 void read_rest(Section& root, Config& config, const std::filesystem::path& directory) {
   Section power = root.table("power");
   power.duration("wake_every", config.power.wake_every, seconds{0}, seconds{hours{24}});
   power.duration("stay_awake", config.power.stay_awake, seconds{1}, seconds{hours{24}});
   power.finish();
+  read_pins(root.table("pins"), config.pins);
   Section ota = root.table("ota");
   ota.boolean("allow_unsigned", config.ota.allow_unsigned);
   ota.text("public_key", config.ota.public_key);
@@ -179,7 +202,7 @@ void read_modules(Section& root, Reporter& reporter, const toml::table& board, c
   }
   for (auto& name : names) {
     if (name == "board" || name == "mqtt" || name == "logging" || name == "watchdog" || name == "power" ||
-        name == "ota") {
+        name == "ota" || name == "pins") {
       continue;
     }
     const Found found = root.find(name);

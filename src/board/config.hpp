@@ -51,6 +51,12 @@ struct PowerConfig {
   std::chrono::seconds stay_awake{10};
 };
 
+// Without a chip the pins are simulated.
+struct PinsConfig {
+  std::string chip;                                        // "gpiochip0"
+  std::vector<std::pair<std::string, std::string>> lines;  // pin, and the number or name of its line
+};
+
 struct OtaConfig {
   bool allow_unsigned = false;  // accept images without a signature
   std::string public_key;       // file with the Ed25519 public key, PEM
@@ -73,6 +79,7 @@ struct Config {
   LoggingConfig logging;
   WatchdogConfig watchdog;
   PowerConfig power;
+  PinsConfig pins;
   OtaConfig ota;
   std::vector<ModuleConfig> module_tables;
   std::vector<std::string> secrets;  // values no log line may show

@@ -75,6 +75,10 @@ revert = false
 [power]
 wake_every = "1h"
 stay_awake = 5
+[pins]
+chip = "gpiochip0"
+pump = 17
+act_led = "LED0"
 [ota]
 allow_unsigned = true
 public_key = "key.pem"
@@ -99,6 +103,10 @@ public_key = "key.pem"
   EXPECT_EQ(config.watchdog.all_ok, std::chrono::seconds(60));
   EXPECT_FALSE(config.watchdog.revert);
   EXPECT_EQ(config.power.wake_every, std::chrono::hours(1));
+  EXPECT_EQ(config.pins.chip, "gpiochip0");
+  EXPECT_THAT(config.pins.lines,
+              testing::UnorderedElementsAre(std::pair<std::string, std::string>("pump", "17"),
+                                            std::pair<std::string, std::string>("act_led", "LED0")));
   EXPECT_EQ(config.ota.public_key, "/etc/board/key.pem");
 }
 

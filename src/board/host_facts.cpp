@@ -212,4 +212,14 @@ asio::awaitable<std::expected<std::int64_t, int>> query_ntp(std::string server,
   co_return ((server_received_us - done->sent_us) + (server_sent_us - done->received_us)) / 2;
 }
 
+std::size_t resident_bytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "re");
+  unsigned long total = 0, resident = 0;
+  if (file != nullptr) {
+    if (std::fscanf(file, "%lu %lu", &total, &resident) != 2) resident = 0;
+    std::fclose(file);
+  }
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace mqboard::board

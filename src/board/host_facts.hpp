@@ -1,4 +1,5 @@
-// What Python may ask about the host: its network, its processor, the time an NTP server tells.
+// What the board and its Python may ask about the host: its network, its processor, memory, the time an NTP
+// server tells.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,9 @@ namespace mqboard::board {
 NetworkFacts network_facts();
 
 std::uint64_t cpu_hz();
+
+// What this process has in memory.
+std::size_t resident_bytes();
 
 // Asks `server` (name or address, port 123, or "host:port") once, by SNTP (RFC 4330), and answers the
 // microseconds to add to `now_us` as it runs. Takes at most two seconds. Fails with an errno.

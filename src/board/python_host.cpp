@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "board/gpio_pins.hpp"
 #include "board/host_facts.hpp"
 #include "board/text.hpp"
 
@@ -102,11 +103,18 @@ asio::awaitable<void> answer_ntp(std::string server, std::function<std::int64_t(
 
 }  // namespace
 
-PythonHost::PythonHost(Environment environment)
-    : env_(std::move(environment)), pins_([this](std::string_view pin, bool level) {
-        if (runtime_) post_pin(*runtime_, pin, level);
-      }) {
+PythonHost::PythonHost(Environment environment) : env_(std::move(environment)), pins_(make_pins()) {
   slots_changed();
+}
+
+std::unique_ptr<Pins> PythonHost::make_pins() {
+  auto changed = [this](std::string_view pin, bool level) {
+    if (runtime_) post_pin(*runtime_, pin, level);
+  };
+  if (env_.config.pins.chip.empty()) return std::make_unique<SimulatedPins>(std::move(changed));
+  auto pins = std::make_unique<GpioPins>(env_.config.pins, env_.executor, std::move(changed));
+  if (!pins->trouble().empty()) env_.log.log(40, "board", pins->trouble());
+  return pins;
 }
 
 void PythonHost::deliver(const mqtt::MessageView& message) {

@@ -95,15 +95,16 @@ class PythonHost final : public BoardApi, public python::Observer {
   bool clock_known() const override;
   void set_utc(std::chrono::microseconds since_1970) override;
   void query_ntp(std::string server, python::Completion done) override;
-  Pins& pins() override { return pins_; }
+  Pins& pins() override { return *pins_; }
   FileSystem& flash() override { return env_.flash; }
 
  private:
+  [[nodiscard]] std::unique_ptr<Pins> make_pins();
   void request_end(Ending ending);
 
   const Environment env_;
   python::Runtime* runtime_ = nullptr;
-  SimulatedPins pins_;
+  std::unique_ptr<Pins> pins_;
   std::shared_ptr<std::atomic<std::size_t>> publishing_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<bool> connected_ = false;
   mutable std::mutex slots_mutex_;  // guards the next two
