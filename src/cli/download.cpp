@@ -1,5 +1,8 @@
 #include "cli/download.hpp"
 
+#include <filesystem>
+#include <utility>
+
 #include <fmt/core.h>
 
 namespace mqboard::cli {
@@ -18,6 +21,7 @@ Result<Download> Download::open(const std::string& path) {
   if (!target) return std::unexpected(target.error());
   Download download(std::move(*target));
   if (auto ok = download.hash_existing(); !ok) return std::unexpected(ok.error());
+  if (download.size() == 0) download.offer_old(path);
   return download;
 }
 
@@ -25,12 +29,34 @@ Result<> Download::hash_existing() {
   return target_.read_back([this](Bytes data) { hasher_->update(data); });
 }
 
+void Download::offer_old(const std::string& path) {
+  std::error_code ignored;
+  if (path == "-" || !std::filesystem::is_regular_file(path, ignored)) return;
+  auto old = LocalSource::open(path);
+  if (!old || old->size() == 0) return;
+  old_ = std::move(*old);
+  hasher_->update(old_->bytes());
+}
+
+// More follows what the old file has: the new one begins with a copy of it.
+Result<> Download::begin_with_old() {
+  if (!old_) return {};
+  const auto old = std::exchange(old_, std::nullopt);
+  if (port::sha256(old->bytes()) != hasher_->so_far()) {
+    return fail(ExitStatus::integrity, "the local file changed while it was being compared");
+  }
+  return target_.write(old->bytes());
+}
+
 Result<> Download::restart() {
+  old_.reset();
   hasher_->reset();
   return target_.truncate();
 }
 
 Result<> Download::write(Bytes data) {
+  if (data.empty()) return {};
+  if (auto ok = begin_with_old(); !ok) return ok;
   hasher_->update(data);
   return target_.write(data);
 }

@@ -212,8 +212,6 @@ void Client::Impl::complete(Token token, ReasonCode reason, std::optional<Error>
   Slot& done = slot(token);
   const std::uint64_t sequence = std::exchange(done.sequence, 0);
   if (sequence != 0) --open_publishes_;
-  // Whoever waits for this room is to have it now: at QoS 0 nothing may arrive that gives another turn.
-  if (done.lent_bytes != 0 && !room_.empty()) request_turn();
   lent_bytes_ -= std::exchange(done.lent_bytes, 0);
   done.lent.reset();
   Operation* const waiting = detach(done);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What 100 ms of round trip cost: counted in round trips at the proxy, not in seconds of this machine."""
+import signal
 import time
 import unittest
 
@@ -26,6 +27,24 @@ class LongWay(EndToEnd):
         # TCP's own handshake ends at the proxy; the rest is CONNECT+SUBSCRIBE+PUBLISH and the answer.
         best = min(self.far("eval", "45+876")[1] for _ in range(5))
         self.assertLessEqual(best, 2.5)
+
+    def test_an_interrupt_strikes_after_one_way(self):
+        watcher = self.peer(self.server, f"{self.b.prefix}/mqb/reply/#", qos=0)
+        script = self.directory / "loop.py"
+        script.write_text("print('started')\ntry:\n while True: pass\nexcept KeyboardInterrupt: print('struck')\n")
+
+        def once():
+            watcher.clear()
+            run = self.start_mqboard(self.b, "exec", script, env={"MQBOARD_SERVER": self.proxy.url})
+            self.assertEqual(run.stdout.readline(), b"started\n")
+            start = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            watcher.wait_for(lambda m: b"struck" in m.payload, "the interrupt")
+            taken = time.monotonic() - start
+            run.communicate(timeout=30)
+            return taken
+
+        self.assertLessEqual(min(once() for _ in range(5)), RTT_S / 2 + 0.1)
 
     def test_files_of_1_5_mb_each_way_are_whole(self):
         local, back = self.directory / "local", self.directory / "back"

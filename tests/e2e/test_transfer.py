@@ -6,6 +6,7 @@ import signal
 import unittest
 
 from harness import EndToEnd, wait_until
+from proxy import Proxy
 
 MB = 1_000_000
 
@@ -72,6 +73,29 @@ class Transfer(EndToEnd):
             get.send_signal(signal.SIGKILL)
             get.wait()
             self.assertEqual(self.back.read_bytes(), b"old")
+
+    def test_a_get_fetches_only_what_is_not_here_already(self):
+        link = Proxy(self.server.port)
+        self.addCleanup(link.close)
+
+        def get():
+            before = link.bytes_down
+            self.check(self.mqboard(self.b, "get", "/log.txt", self.back, broker=link))
+            return link.bytes_down - before
+
+        (self.b.flash / "log.txt").write_bytes(noise(MB))
+        self.assertGreater(get(), MB)
+        there = self.back.stat()
+        self.assertLess(get(), 10_000, "identical: nothing of it is sent")
+        self.assertEqual((self.back.stat().st_ino, self.back.stat().st_mtime_ns), (there.st_ino, there.st_mtime_ns))
+        with open(self.b.flash / "log.txt", "ab") as grows:
+            grows.write(b"more\n" * 1000)
+        self.assertLess(get(), 20_000, "only what was appended is sent")
+        self.assertEqual(self.back.read_bytes(), noise(MB) + b"more\n" * 1000)
+        (self.b.flash / "log.txt").write_bytes(noise(MB, 2))
+        self.assertGreater(get(), MB)
+        self.assertEqual(self.back.read_bytes(), noise(MB, 2))
+        self.assertEqual(list(self.directory.glob(".back*")), [])
 
     def test_data_through_pipes(self):
         self.check(self.mqboard(self.b, "put", "-", "/piped", stdin=noise(100_000)))
