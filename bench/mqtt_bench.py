@@ -8,12 +8,16 @@ a figure is the median over the rounds. One JSON line a figure: {"name", "value"
   publish_qosQ_SIZEB_cpu_us_per_msg processor time of the client's whole process, all threads
   receive_...                       from the first to the last message, fed by our own publisher
   ..._rss_mb, ..._allocs_per_msg    peak memory; calls of malloc and realloc per message while measured
+  ..._broker_busy                   share of the run in which the broker's one thread worked or waited for a processor:
+                                    near 1 the broker is what limits the rate
+  ..._instructions_per_msg          with --instructions: the client's own, by callgrind, from two runs' difference
 """
 
 import argparse
 import json
 import os
 import pathlib
+import re
 import socket
 import statistics
 import subprocess
@@ -53,9 +57,9 @@ class Broker:
                     raise
                 time.sleep(0.01)
 
-    def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def busy_seconds(self):
+        running, runnable, _ = pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()
+        return (int(running) + int(runnable)) * 1e-9
 
     def stop(self):
         self.process.kill()
@@ -70,13 +74,29 @@ class Bench:
         program = str(pathlib.Path(self.folder, f"mqtt_bench_{library}"))
         return [program, direction, "127.0.0.1", *map(str, (self.broker.port, qos, size, count, self.window))]
 
+    def instructions(self, library, direction, qos, size, count):
+        """Of the client's whole process, counted by callgrind."""
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
+        command = tool + self.command(library, direction, qos, size, count)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+            if direction == "receive":
+                assert program.stdout.readline() == "ready\n"
+                self.publish("mqboard", qos, size, count)
+            _, report = program.communicate(timeout=300)
+        return int(re.search(r"Collected : (\d+)", report)[1])
+
+    def instructions_per_message(self, library, direction, qos, size, count=2000):
+        """Start and end cancel out between a short run and one twice as long."""
+        short, long = (self.instructions(library, direction, qos, size, n) for n in (count, 2 * count))
+        return (long - short) / count
+
     def publish(self, library, qos, size, count):
-        broker_before = self.broker.cpu_seconds()
+        busy_before = self.broker.busy_seconds()
         done = subprocess.run(
             self.command(library, "publish", qos, size, count), check=True, capture_output=True, timeout=300
         )
         result = json.loads(done.stdout)
-        result["broker_cpu_seconds"] = self.broker.cpu_seconds() - broker_before
+        result["broker_busy_seconds"] = self.broker.busy_seconds() - busy_before
         return result
 
     def receive(self, library, qos, size, count):
@@ -118,10 +138,13 @@ def measure(bench, direction, qos, size, options):
         peers = [(PEER_NAMES[k], v) for k, v in median.items() if k != "mqboard"]
         emit(f"{name}_{suffix}", unit, median["mqboard"], peers)
     if direction == "publish":
-        # Near 1: the broker's one thread is what limits the rate.
-        load = {k: statistics.median(r["broker_cpu_seconds"] / r["seconds"] for r in v) for k, v in runs.items()}
-        peers = [(PEER_NAMES[k], v) for k, v in load.items() if k != "mqboard"]
-        emit(f"{name}_broker_load", "1", load["mqboard"], peers)
+        busy = {k: statistics.median(r["broker_busy_seconds"] / r["seconds"] for r in v) for k, v in runs.items()}
+        peers = [(PEER_NAMES[k], v) for k, v in busy.items() if k != "mqboard"]
+        emit(f"{name}_broker_busy", "1", busy["mqboard"], peers)
+    if options.instructions:
+        counted = {k: bench.instructions_per_message(k, direction, qos, size) for k in options.libraries}
+        peers = [(PEER_NAMES[k], v) for k, v in counted.items() if k != "mqboard"]
+        emit(f"{name}_instructions_per_msg", "1", counted["mqboard"], peers)
 
 
 def main():
@@ -132,6 +155,7 @@ def main():
     parser.add_argument("--qos", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 1400])
     parser.add_argument("--directions", nargs="+", default=["publish", "receive"])
+    parser.add_argument("--instructions", action="store_true", help="count instructions, too (slow: valgrind)")
     parser.add_argument("--libraries", nargs="+", default=LIBRARIES, choices=LIBRARIES)
     options = parser.parse_args()
     programs = os.environ.get("MQB_BIN", "build/bench/bin")
