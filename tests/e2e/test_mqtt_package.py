@@ -30,14 +30,15 @@ class MqttPackage(EndToEnd):
         out = self.command(program, "--server", self.broker().url, "--count", 1)
         self.assertEqual(out, "greetings/world: Hello World #1!\n")
 
-    def test_holds_archive_headers_and_metadata_only(self):
+    def test_holds_archive_headers_metadata_and_copyright_only(self):
         prefix = self.install()
         files = {str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file()}
         headers = {f"include/{path.relative_to(ROOT / 'include')}" for path in (ROOT / "include").rglob("*.hpp")}
         libdir = next(path.parent for path in map(pathlib.Path, files) if path.name == "libmqboard-mqtt.a")
         cmake_files = {name for name in files if name.startswith(f"{libdir}/cmake/mqboard/")}
-        self.assertEqual(files, headers | cmake_files | {f"{libdir}/libmqboard-mqtt.a",
-                                                         f"{libdir}/pkgconfig/mqboard-mqtt.pc"})
+        self.assertEqual(files, headers | cmake_files | {
+            f"{libdir}/libmqboard-mqtt.a", f"{libdir}/pkgconfig/mqboard-mqtt.pc",
+            "share/doc/libmqboard-mqtt-dev/copyright"})
         self.assertIn(f"{libdir}/cmake/mqboard/mqboardConfig.cmake", cmake_files)
 
     def test_find_package(self):
