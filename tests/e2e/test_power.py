@@ -90,11 +90,18 @@ if machine.reset_cause() != machine.HARD_RESET:
                         and json.loads(m.payload)["online"], "awake again")
 
     def test_it_stays_awake_under_an_operator(self):
-        board, status, _ = self.sleeper(config="[power]\nwake_every = 60\nstay_awake = 1\n",
-                                        files={"nap.py": "import time\ntime.sleep(2)\nprint('done')\n"})
+        board, status, _ = self.sleeper(config="[power]\nwake_every = 60\nstay_awake = 2\n",
+                                        files={"nap.py": "import time\ntime.sleep(2.5)\n"})
         status.wait_for(lambda m: json.loads(m.payload)["online"], "online")
-        for arguments in (["eval", "-"], ["exec", "-"]):
-            self.check(self.mqboard(board, "-T", "30", *arguments, stdin=b"import nap\ndel sys.modules['nap']\n"))
+        # One after the other, together longer than the window twice: a v1 request, and a channel.
+        source = b"import nap, sys\ndel sys.modules['nap']\nprint('done')\n"
+        calls = [self.start_mqboard(board, "-T", "30", verb, "-") for verb in ("eval", "exec")]
+        for call in calls:
+            call.stdin.write(source)
+            call.stdin.close()
+        for call in calls:
+            self.assertEqual(call.wait(30), 0, call.stderr.read())
+            self.assertEqual(call.stdout.read(), b"done\n")
         self.assertFalse(any(json.loads(m.payload).get("sleeping") for m in status.messages))
         status.wait_for(lambda m: json.loads(m.payload).get("sleeping"), "asleep, once nobody is there")
 
