@@ -44,6 +44,10 @@ asio::awaitable<Result<void>> Client::flush(std::chrono::milliseconds timeout) {
   return impl_->flush(impl_, timeout);
 }
 
+asio::awaitable<Result<void>> Client::reauthenticate(std::chrono::milliseconds timeout) {
+  return impl_->reauthenticate(impl_, timeout);
+}
+
 namespace {
 
 asio::awaitable<Result<QoS>> granted_qos(asio::awaitable<Result<std::vector<ReasonCode>>> subscribing,

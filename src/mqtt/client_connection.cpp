@@ -20,6 +20,9 @@ SessionLimits limits_for(const Options& options, std::size_t slots_for_others) {
   limits.store_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(options.send_buffer_size, 1U << 30U));
   limits.out_bytes = 64 * 1024;
   limits.receive_window = std::max<std::uint16_t>(options.receive_maximum, 1);
+  limits.topic_aliases_out = options.topic_aliases;
+  limits.topic_aliases_in = options.topic_alias_maximum;
+  limits.topic_alias_bytes = 256;
   return limits;
 }
 
@@ -172,8 +175,7 @@ asio::awaitable<Result<void>> Client::Impl::round(std::uint32_t& attempts) {
   Result<void> outcome = std::unexpected(Error(Errc::bad_option, "no broker given"));
   for (std::size_t tried = 0; tried < options_.endpoints.size(); ++tried) {
     const Endpoint& endpoint = options_.endpoints[next_endpoint_ % options_.endpoints.size()];
-    last_connected_ = {.endpoint = endpoint.name(), .client_id = options_.client_id, .attempt = ++attempts};
-    Result<void> reached = co_await attempt(endpoint);
+    Result<void> reached = co_await reach(endpoint, attempts);
     if (reached) co_return reached;
     ++next_endpoint_;
     if (goal_ == Goal::idle) co_return reached;
@@ -185,7 +187,21 @@ asio::awaitable<Result<void>> Client::Impl::round(std::uint32_t& attempts) {
   co_return outcome;
 }
 
+// Tries this endpoint, or where an earlier connection was sent, and goes on from there as it is told.
+asio::awaitable<Result<void>> Client::Impl::reach(Endpoint endpoint, std::uint32_t& attempts) {
+  if (redirect_) endpoint = *std::exchange(redirect_, std::nullopt);
+  for (unsigned hops = 0;; ++hops) {
+    last_connected_ = {.endpoint = endpoint.name(), .client_id = options_.client_id, .attempt = ++attempts};
+    Result<void> reached = co_await attempt(endpoint);
+    const auto next = std::exchange(redirect_, std::nullopt);
+    if (reached || !next || hops == options_.max_redirects || goal_ == Goal::idle) co_return reached;
+    report(ConnectFailed{reached.error(), true});
+    endpoint = *next;
+  }
+}
+
 asio::awaitable<Result<void>> Client::Impl::attempt(const Endpoint& endpoint) {
+  endpoint_ = endpoint;
   Attempt attempt{executor_,      *time_, waiters_, attempt_list_, time_->now() + options_.connect_timeout,
                   endpoint.name()};
   auto transport = co_await open_transport(attempt, endpoint);
@@ -241,7 +257,11 @@ Result<void> Client::Impl::begin_session() {
     connect.will =
         WillView{will.topic, as_bytes(will.payload), will.qos, will.retain, will.properties.view()};
   }
-  connect.properties = options_.connect_properties.view();
+  auto properties = authentication(AuthenticationStep::begin, {});
+  if (!properties) return std::unexpected(std::move(properties.error()));
+  Properties all = options_.connect_properties;
+  all.append(*properties);
+  connect.properties = all.view();
   const auto expiry = options_.session_expiry.value_or(
       std::chrono::seconds(options_.clean_session ? 0 : std::int64_t{0xFFFFFFFF}));
   connect.session_expiry_s =
@@ -268,6 +288,7 @@ void Client::Impl::end_link(Error error) {
     error.detail = last_connected_.endpoint + ": " + error.detail;
   }
   link_error_ = error;
+  end_dialogue(std::unexpected(error));
   drain_events();
   waiters_->wake_all(link_changed_);
   if (!up_) return;
@@ -345,6 +366,7 @@ void Client::Impl::finish_waiting(const Error& error) {
   for (SubscriptionRequest& request : subscriptions_.entries()) {
     if (Operation* const waiting = std::exchange(request.waiting, nullptr)) fail(*waiting);
   }
+  end_dialogue(std::unexpected(error));
   for (Flush* const flush : flushes_) fail(flush->operation);
   flushes_.clear();
   for (WaitList* const list : {&connect_list_, &room_, &session_open_, &receive_list_}) {

@@ -105,6 +105,9 @@ void Client::Impl::on_session_event(const Event& event) {
 // --- The connection
 
 void Client::Impl::on(const event::Connected& connected) {
+  const auto final_data = connected.properties.binary(PropertyId::authentication_data);
+  const auto trusted = authentication(AuthenticationStep::success, final_data.value_or(Bytes{}));
+  if (!trusted) return end_link(trusted.error());
   up_ = ever_connected_ = true;
   link_error_.reset();
   ++statistics_.connections;
@@ -123,7 +126,10 @@ void Client::Impl::on(const event::Connected& connected) {
 
 void Client::Impl::on(const event::SessionLost& lost) { report(SessionLost{lost.republished}); }
 
-void Client::Impl::on(const event::Closed& closed) { end_link(error_of(closed)); }
+void Client::Impl::on(const event::Closed& closed) {
+  note_redirect(closed);
+  end_link(error_of(closed));
+}
 
 // --- Messages
 

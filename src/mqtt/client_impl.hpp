@@ -2,6 +2,7 @@
 //
 //   client_connection.cpp  reaching a broker, staying connected, going away
 //   client_operations.cpp  publish, subscribe, receive: what coroutines of the application wait in
+//   client_v5.cpp          enhanced authentication, redirection
 //   client_events.cpp      what the session reports, and the turn that follows everything that happens
 //
 // A *turn* is one visit of the executor: input is handed to the session, its events to whoever waits, the
@@ -53,6 +54,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   asio::awaitable<Result<ReasonCode>> publish(std::shared_ptr<Impl> self, std::string_view topic,
                                               Payload payload, PublishOptions options);
   Result<void> try_publish(std::string_view topic, Payload payload, const PublishOptions& options);
+  asio::awaitable<Result<void>> reauthenticate(std::shared_ptr<Impl> self, std::chrono::milliseconds timeout);
   asio::awaitable<Result<void>> flush(std::shared_ptr<Impl> self, std::chrono::milliseconds timeout);
   asio::awaitable<Result<std::vector<ReasonCode>>> subscribe(std::shared_ptr<Impl> self,
                                                              std::vector<Subscription> subscriptions,
@@ -88,12 +90,16 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   // --- client_connection.cpp
   asio::awaitable<void> run(std::shared_ptr<Impl> self);
   asio::awaitable<Result<void>> round(std::uint32_t& attempts);
+  asio::awaitable<Result<void>> reach(Endpoint endpoint, std::uint32_t& attempts);
   asio::awaitable<Result<void>> attempt(const Endpoint& endpoint);
   asio::awaitable<Result<std::unique_ptr<Transport>>> open_transport(Attempt& attempt,
                                                                      const Endpoint& endpoint);
   asio::awaitable<void> back_off(std::uint32_t failures);
   [[nodiscard]] Millis back_off_delay(std::uint32_t failures);
   Result<void> begin_session();
+  Result<Properties> authentication(AuthenticationStep step, Bytes data);
+  void end_dialogue(Result<void> outcome);
+  void note_redirect(const event::Closed& closed);
   void restore();
   void end_link(Error error);
   void launch(Goal goal);
@@ -132,7 +138,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   void on(const event::Subscribed& subscribed);
   void on(const event::Unsubscribed& unsubscribed);
   void on(const event::Failed& failed);
-  void on(const event::Auth&) {}
+  void on(const event::Auth& auth);
   void on(const event::Closed& closed);
   void deliver(const MessageView& message);
   void deliver_queued();
@@ -172,7 +178,8 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   bool turn_posted_ = false;
   bool turn_wanted_ = false;  // by something that happened within a turn
   std::shared_ptr<Link> link_;
-  Endpoint endpoint_;  // of link_
+  Endpoint endpoint_;                 // of the latest attempt
+  std::optional<Endpoint> redirect_;  // where its broker sent us
   std::size_t next_endpoint_ = 0;
   std::optional<Error> link_error_;  // why the last link ended
   Connected last_connected_;
@@ -196,6 +203,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   std::size_t awaited_ = 0;         // slots somebody waits for
   std::size_t lent_bytes_ = 0;
   std::vector<Flush*> flushes_;
+  Operation* reauthentication_ = nullptr;
   std::optional<Error> unattended_;  // the first failure of a publish nobody waited for, for flush()
 };
 

@@ -156,6 +156,12 @@ class Client {
   // Waits until every publish accepted so far is done: the counterpart to streaming with sync=false.
   asio::awaitable<Result<void>> flush(std::chrono::milliseconds timeout = std::chrono::milliseconds{0});
 
+  // 5.0: goes through the authentication dialogue again, as Options::authentication says, while messages flow
+  // (section 4.12.1). One at a time. Errors: invalid_argument (no method), not_connected, timeout, cancelled;
+  // a refusal ends the connection and is its error.
+  asio::awaitable<Result<void>> reauthenticate(std::chrono::milliseconds timeout = std::chrono::milliseconds{
+                                                   0});
+
   // --- Subscribing
 
   // Subscribes to one filter; completes with the QoS the broker granted, or fails with Errc::rejected.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,30 @@
 #include <mqboard/mqtt/types.hpp>
 
 namespace mqboard::mqtt {
+
+// Enhanced authentication (5.0, section 4.12): a dialogue such as SCRAM or Kerberos, in which `answer` speaks
+// for us. It is called on the client's executor:
+//
+//   begin      with nothing, at each connection and re-authentication: returns the first authentication data
+//   challenge  with what the server sent in AUTH [MQTT-4.12.0-2]: returns the reply [MQTT-4.12.0-3]
+//   success    with the server's final data, when it has let us in: what is returned does not matter, but an
+//              error still refuses the server (mutual authentication)
+//
+// Empty data is sent as no data. An error ends the connection, and is what connect() or reauthenticate()
+// fails with. With authentication nothing is pipelined behind CONNECT [MQTT-3.1.2-30].
+enum class AuthenticationStep : std::uint8_t { begin, challenge, success };
+struct Authentication {
+  std::string method;  // the same for the whole connection [MQTT-4.12.0-5]; empty: none
+  std::function<Result<std::string>(AuthenticationStep step, std::string_view data)> answer{};
+};
+
+// What to do when a broker answers or disconnects with "use another server" or "server moved" and names it
+// (5.0, section 4.11).
+enum class Redirect : std::uint8_t {
+  report,  // nothing but Errc::server_moved, whose detail names the server
+  follow   // connect to the first server named, with the same scheme, options and credentials; after "server
+           // moved" it takes the place of the endpoint that sent us there, else it is used for one connection
+};
 
 enum class Scheme : std::uint8_t { tcp, tls, websocket, secure_websocket, unix_socket };
 
@@ -97,6 +122,7 @@ struct Options {
   std::optional<std::string> user_name;
   std::optional<std::string> password;
   std::optional<Will> will;
+  Authentication authentication;  // 5.0
 
   // --- Session.
   // Clean session (3.1.1), clean start (5.0): every connection begins with an empty session on both sides.
@@ -130,6 +156,8 @@ struct Options {
   std::chrono::milliseconds reconnect_min{250};
   std::chrono::milliseconds reconnect_max{30'000};
   double reconnect_jitter = 0.5;
+  Redirect redirect = Redirect::report;  // 5.0
+  std::uint8_t max_redirects = 3;        // how often in a row before an attempt counts as failed
 
   // --- Limits.
   std::uint16_t send_window = 100;        // QoS 1 and 2 publishes in flight (the broker may grant fewer)
@@ -143,6 +171,11 @@ struct Options {
   std::size_t offline_messages =
       0;  // how many publishes may wait beyond the window (for a connection, or for room)
   QueuePolicy queue_policy = QueuePolicy::block;
+  // Topic aliases (5.0, section 3.3.2.3.4), for topics of up to 256 bytes: how many we use, at most what the
+  // broker allows, the least recently used giving way; and how many the broker may use [MQTT-3.3.2-11]. What
+  // is resent carries its topic in full. A broker that gives a longer topic an alias is disconnected.
+  std::uint16_t topic_aliases = 0;
+  std::uint16_t topic_alias_maximum = 0;
 
   // --- Behaviour.
   // Send what is submitted before the CONNACK right behind the CONNECT, in one flight. Legal [MQTT-3.1.4-5];

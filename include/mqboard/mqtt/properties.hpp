@@ -135,6 +135,13 @@ class Properties {
     return std::move(user_property(name, value));
   }
 
+  // Adds another block behind this one.
+  Properties& append(const Properties& other) {
+    bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());
+    ok_ = ok_ && other.ok_;
+    return *this;
+  }
+
   // False once a value could not be encoded; the library then refuses the whole block.
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] PropertyView view() const { return PropertyView{Bytes{bytes_}}; }

@@ -25,7 +25,8 @@ Session::Parts::Parts(const SessionLimits& session_limits, const SessionConfig& 
       framer(memory.inbound),
       inbound(memory.pending, memory.taken),
       aliases_in(memory.alias_sizes_in, memory.alias_text_in, limits.topic_alias_bytes),
-      aliases_out(memory.alias_sizes_out, memory.alias_text_out, limits.topic_alias_bytes) {}
+      aliases_out(memory.alias_sizes_out, memory.alias_text_out, limits.topic_alias_bytes,
+                  memory.alias_uses_out) {}
 
 SessionMemory::SessionMemory(const SessionLimits& limits, std::byte* base) {
   // Arrays of bytes hold implicit-lifetime types; who gets one writes its elements before reading them.
@@ -38,6 +39,7 @@ SessionMemory::SessionMemory(const SessionLimits& limits, std::byte* base) {
   take(out_entries, OutQueue::entries_for(limits.out_segments));
   take(blocks, BlockStore::blocks_for(limits.store_bytes));
   take(pending, limits.receive_window);
+  take(alias_uses_out, limits.topic_aliases_out);
   take(taken, limits.inbound_qos2);
   take(alias_sizes_in, limits.topic_aliases_in);
   take(alias_sizes_out, limits.topic_aliases_out);

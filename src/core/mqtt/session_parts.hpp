@@ -39,6 +39,7 @@ struct SessionMemory {
   std::span<PendingAck> pending;
   std::span<TakenId> taken;
   std::span<std::uint16_t> alias_sizes_in, alias_sizes_out;
+  std::span<std::uint32_t> alias_uses_out;
   MutableBytes alias_text_in, alias_text_out;
   std::size_t bytes = 0;
 };

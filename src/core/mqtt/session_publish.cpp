@@ -89,7 +89,7 @@ Outcome<Token> Session::Parts::publish_now(Publish packet, std::size_t body, Tim
   const TopicAliases::Choice alias = choose_alias(packet, property);
   if (alias.alias != 0) body = body_size(packet, wire_out);
   if (!stage(packet, body, now)) return Refusal{SessionError::no_room};
-  aliases_out.define_chosen(alias, topic);
+  aliases_out.use(alias, topic);
   return Token{};
 }
 
@@ -342,7 +342,7 @@ bool Session::Parts::stage_with_alias(Slot& slot, Publish packet, TimePoint now)
   if (alias.alias == 0 || packet_size(body_size(packet, wire_out)) > negotiated.maximum_packet_bytes)
     return false;
   if (!stage_packet(slot, packet, false, now)) return false;
-  aliases_out.define_chosen(alias, topic);
+  aliases_out.use(alias, topic);
   return true;
 }
 

@@ -216,7 +216,7 @@ TEST(SessionV5, OutboundTopicAlias_IsUsedFromTheSecondTimeAndNeverWhenResent) {
   talk.publish("first", "2", q1);
   talk.publish("other", "3", q1);
   EXPECT_EQ(talk.sent_packets(), (Lines{"PUBLISH first '1' {23=1}", "PUBLISH id=1 qos1  '2' {23=1}",
-                                        "PUBLISH id=2 qos1 other '3'"}));
+                                        "PUBLISH id=2 qos1 other '3' {23=1}"}));
   talk.lose();
   talk.open(kResume, true, granted);
   talk.events();
@@ -224,6 +224,16 @@ TEST(SessionV5, OutboundTopicAlias_IsUsedFromTheSecondTimeAndNeverWhenResent) {
             (Lines{"PUBLISH id=1 qos1 dup first '2'", "PUBLISH id=2 qos1 dup other '3'"}));
   talk.publish("third", "4");
   EXPECT_EQ(talk.sent_packets(), (Lines{"PUBLISH third '4' {23=1}"}));
+}
+
+TEST(SessionV5, OutboundTopicAlias_LeastRecentlyUsedGivesWay) {
+  Conversation talk{kV5, {.topic_aliases_out = 2}};
+  talk.open({}, false, Properties{}.number(PropertyId::topic_alias_maximum, 9));
+  talk.events();
+  for (const char* topic : {"a", "b", "a", "c", "a", "b"}) talk.publish(topic, "x");
+  EXPECT_EQ(talk.sent_packets(),
+            (Lines{"PUBLISH a 'x' {23=1}", "PUBLISH b 'x' {23=2}", "PUBLISH  'x' {23=1}",
+                   "PUBLISH c 'x' {23=2}", "PUBLISH  'x' {23=1}", "PUBLISH b 'x' {23=2}"}));
 }
 
 TEST(SessionV5, ServerDisconnect_TellsReasonAndReference) {

@@ -13,15 +13,18 @@ namespace mqboard::mqtt {
 
 class TopicAliases {
  public:
-  // `sizes` has one entry per alias, `text` room for `topic_bytes` each.
-  TopicAliases(std::span<std::uint16_t> sizes, MutableBytes text, std::size_t topic_bytes)
-      : sizes_(sizes), text_(text), topic_bytes_(topic_bytes) {}
+  // `sizes` and `used` have one entry per alias, `text` room for `topic_bytes` each. Without `used` it is the
+  // server's table: it does not choose.
+  TopicAliases(std::span<std::uint16_t> sizes, MutableBytes text, std::size_t topic_bytes,
+               std::span<std::uint32_t> used = {})
+      : sizes_(sizes), used_(used), text_(text), topic_bytes_(topic_bytes) {}
 
   // A new connection: aliases 1..maximum, none of them defined.
   void reset(std::size_t maximum) {
     usable_ = maximum < sizes_.size() ? maximum : sizes_.size();
-    defined_ = 0;
+    uses_ = 0;
     for (std::uint16_t& size : sizes_) size = 0;
+    for (std::uint32_t& use : used_) use = 0;
   }
 
   [[nodiscard]] std::size_t usable() const { return usable_; }
@@ -45,25 +48,31 @@ class TopicAliases {
     bool known = false;       // the peer knows it: the topic may be left out
   };
 
-  // Our side: the alias to send `topic` with. Aliases go to the first topics that come; call define() once
+  // Our side: the alias to send `topic` with, a new one in place of the least recently used. Call use() once
   // the packet is certain to be sent.
   [[nodiscard]] Choice choose(std::string_view topic) const {
-    for (std::uint16_t alias = 1; alias <= defined_; ++alias) {
+    if (topic.size() > topic_bytes_) return {};
+    std::uint16_t oldest = 0;
+    for (std::uint16_t alias = 1; alias <= usable_; ++alias) {
       if (this->topic(alias) == topic) return {alias, true};
+      if (oldest == 0 || used_[alias - 1u] < used_[oldest - 1u]) oldest = alias;
     }
-    if (defined_ == usable_ || topic.size() > topic_bytes_) return {};
-    return {static_cast<std::uint16_t>(defined_ + 1), false};
+    return {oldest, false};
   }
-  void define_chosen(Choice choice, std::string_view topic) {
-    if (choice.alias != 0 && !choice.known && define(choice.alias, topic)) ++defined_;
+  void use(Choice choice, std::string_view topic) {
+    if (choice.alias == 0) return;
+    if (!choice.known) define(choice.alias, topic);
+    used_[choice.alias - 1u] = ++uses_;
   }
 
  private:
   std::span<std::uint16_t> sizes_;
+  std::span<std::uint32_t>
+      used_;  // the number of the latest use; after 2^32 of them the choice is a poor one
   MutableBytes text_;
   std::size_t topic_bytes_;
   std::size_t usable_ = 0;
-  std::size_t defined_ = 0;
+  std::uint32_t uses_ = 0;
 };
 
 }  // namespace mqboard::mqtt
