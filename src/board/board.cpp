@@ -63,6 +63,7 @@ class Board::Impl final : public Interpreter {
   asio::awaitable<Ending> run();
   void end(const Ending& ending);
   void end_now(const Ending& ending);
+  void explain_starving();
 
   // Interpreter
   python::JobId eval(std::string source, std::shared_ptr<python::JobSink> sink) override {
@@ -263,7 +264,7 @@ std::unique_ptr<CrashService> Board::Impl::make_crashes() {
   const auto& system = boot().system();
   CrashService::Environment environment{
       .files = *boot().slot_files(),
-      .firmware = MQB_VERSION,
+      .firmware = std::string(system.choice.version.empty() ? MQB_VERSION : system.choice.version.view()),
       .image = concat(boot::name(system.choice.image), " ", boot::name(system.choice.kind), " ",
                       boot::name(system.choice.mode)),
       .boot_count = system.boot_count,
@@ -430,6 +431,15 @@ void Board::Impl::clean_up() {
 
 void Board::Impl::save_levels() {
   if (options_.state) options_.state->save_levels(log_.levels());
+}
+
+// An endless loop answers KeyboardInterrupt with a traceback that says where it is.
+void Board::Impl::explain_starving() {
+  python_.note_errors();
+  const auto activity = runtime_.activity();
+  log(kCritical, concat("the watchdog was not fed; Python: ", name_of(activity.kind), " ", activity.name,
+                        " for ", std::chrono::duration_cast<Millis>(activity.for_).count(), " ms"));
+  runtime_.interrupt();
 }
 
 void Board::Impl::on_interpreter_crash(const python::Crash& crash) {
@@ -617,5 +627,6 @@ Board::Board(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Board::~Board() = default;
 asio::awaitable<Ending> Board::run() { return impl_->run(); }
 void Board::stop() { impl_->end({}); }
+void Board::explain_starving() { impl_->explain_starving(); }
 
 }  // namespace mqboard::board

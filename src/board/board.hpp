@@ -53,6 +53,10 @@ class Board {
   // Ends run(). From the I/O thread.
   void stop();
 
+  // mqboot is about to kill the board for not patting the watchdog: notes what Python is doing, with its
+  // traceback, for the crash report. From the I/O thread.
+  void explain_starving();
+
  private:
   class Impl;
   explicit Board(std::unique_ptr<Impl> impl);

@@ -1,6 +1,8 @@
 // mqboardd: runs one board as its configuration says.
 
+#include <sys/eventfd.h>
 #include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +13,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -19,6 +22,7 @@
 #include "board/state_store.hpp"
 #include "board/text.hpp"
 #include "port/linux/boot_client.hpp"
+#include "port/linux/death_note.hpp"
 
 namespace mqboard::board {
 namespace {
@@ -143,12 +147,14 @@ std::optional<Config> last_good(const Arguments& arguments) {
 // reset, makes a new board in this process.
 class Runner {
  public:
-  Runner(Arguments arguments, Loaded loaded, std::shared_ptr<port::BootClient> boot)
+  // `starving`: an eventfd that mqboot's SIGQUIT increments.
+  Runner(Arguments arguments, Loaded loaded, std::shared_ptr<port::BootClient> boot, port::Fd starving)
       : arguments_(std::move(arguments)),
         loaded_(std::move(loaded)),
         boot_(std::move(boot)),
         stop_(io_),
-        sleep_(io_) {}
+        sleep_(io_),
+        starving_(io_, starving.release()) {}
 
   int run() {
     stop_.add(SIGTERM);
@@ -159,6 +165,10 @@ class Runner {
       sleep_.cancel();
       if (board_) board_->stop();
     });
+    starving_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                           if (!error && board_) board_->explain_starving();
+                         });
     asio::co_spawn(io_, run_boards(), [](const std::exception_ptr& failed) {
       if (failed) std::rethrow_exception(failed);
     });
@@ -183,6 +193,7 @@ class Runner {
       loaded_ = reload();
     }
     stop_.cancel();
+    starving_.cancel();
   }
 
   // False: the process has to end, with status_.
@@ -243,6 +254,7 @@ class Runner {
   asio::io_context io_{1};
   asio::signal_set stop_;
   asio::steady_timer sleep_;
+  asio::posix::stream_descriptor starving_;
   std::unique_ptr<Board> board_;
   bool stopping_ = false;
   int status_ = kStopped;
@@ -271,7 +283,15 @@ int run(int argc, char** argv) {
     complain(boot.error());
     return kCannotStart;
   }
-  return Runner(*arguments, std::move(loaded), std::make_shared<port::BootClient>(std::move(*boot))).run();
+  port::Fd starving(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (boot->under_mqboot()) {
+    boot->rtc().firmware_version().append(MQB_VERSION);
+    port::write_death_notes(boot->rtc().crash_note(), starving.get());
+  }
+  // Not destroyed: until the very end of the process its RTC memory may take a death note.
+  const auto& lasting =
+      *new std::shared_ptr<port::BootClient>(std::make_shared<port::BootClient>(std::move(*boot)));
+  return Runner(*arguments, std::move(loaded), lasting, std::move(starving)).run();
 }
 
 }  // namespace

@@ -142,7 +142,17 @@ bool PythonHost::application_starved() const {
   return at != 0 && steady_ms() > at;
 }
 
+void PythonHost::note_errors() {
+  env_.boot.rtc().crash_note().append("[traceback]\n");
+  noting_errors_ = true;
+}
+
+void PythonHost::note_error(std::string_view text) const {
+  if (noting_errors_) env_.boot.rtc().crash_note().append(concat(env_.log.redacted(text), "\n"));
+}
+
 void PythonHost::console(python::Stream stream, Bytes line) {
+  if (stream != python::Stream::out) note_error(as_text(line));
   env_.log.log(stream == python::Stream::out ? 20 : 40, "print", as_text(line));
 }
 
@@ -218,6 +228,7 @@ void PythonHost::unsubscribe(std::string filter, python::Completion done) {
 }
 
 void PythonHost::log(int level, std::string_view logger, std::string_view text) {
+  if (level >= 40) note_error(text);
   env_.log.log_decided(level, logger, text);
 }
 

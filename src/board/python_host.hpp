@@ -53,6 +53,9 @@ class PythonHost final : public BoardApi, public python::Observer {
   // Before the runtime starts, so that the launcher is the first thing it runs. It outlives this from then on
   // until it is stopped.
   void attach(python::Runtime& runtime);
+
+  // From now on Python's errors go into the crash note too, as its traceback.
+  void note_errors();
   // A message that is none of the board's commands.
   void deliver(const mqtt::MessageView& message);
   void connection_changed(bool connected);
@@ -110,6 +113,8 @@ class PythonHost final : public BoardApi, public python::Observer {
   mutable std::mutex slots_mutex_;  // guards the next two
   SlotFacts running_;
   std::optional<SlotFacts> other_;
+  void note_error(std::string_view text) const;
+  std::atomic<bool> noting_errors_ = false;
   std::atomic<std::int64_t> starves_at_ms_ = 0;  // steady clock; 0: not armed
   std::set<std::string, std::less<>> filters_;   // I/O thread
   std::uint64_t dropped_ = 0;                    // I/O thread: messages Python did not take in time

@@ -143,6 +143,7 @@ std::optional<FirmwareProcess> Supervisor::launch(Start start) {
       (system_.choice.version.empty() ? "" : ", version " + text(system_.choice.version.view())));
   rtc().store_system(system_);
   rtc().control().clear(options_.watchdog_timeout);
+  rtc().firmware_version().clear();
   rtc().crash_note().clear();
   FirmwareProcess::Command command{
       .executable = std::move(start.executable),
@@ -237,15 +238,19 @@ std::string Supervisor::describe(const Death& death, const ProcessEnd& end) cons
 }
 
 void Supervisor::report(const Death& death, const ProcessEnd& end) {
-  const std::string detail = describe(death, end);
   const std::string image = image_text(system_.choice);
   const CrashNote note = split_crash_note(rtc().crash_note().text());
+  // Of a signal the firmware knows what led to it.
+  const bool explained = *death.report == CrashCause::signal && note.cause;
+  const CrashCause cause = explained ? *note.cause : *death.report;
+  const std::string detail = explained ? text(note.detail) : describe(death, end);
+  const Label& version = system_.choice.version;
   std::vector<std::uint8_t> log(kQuotedLog);
   const auto uptime = std::chrono::duration_cast<Millis>(Clock::now() - started_);
   const std::int64_t now = ::time(nullptr);
-  const CrashReport crash{.cause = *death.report,
+  const CrashReport crash{.cause = cause,
                           .detail = detail,
-                          .firmware = system_.choice.version.view(),
+                          .firmware = version.empty() ? rtc().firmware_version().text() : version.view(),
                           .image = image,
                           .boot_count = system_.boot_count,
                           .uptime_ms = static_cast<std::uint64_t>(uptime.count()),
@@ -255,7 +260,7 @@ void Supervisor::report(const Death& death, const ProcessEnd& end) {
                           .log = rtc().log().tail(log)};
   const auto stored = CrashStore(*files_).add(crash);
   std::fprintf(stderr, "mqboot: crash report %s: %s: %s\n",
-               stored ? std::to_string(*stored).c_str() : "not stored", text(name(*death.report)).c_str(),
+               stored ? std::to_string(*stored).c_str() : "not stored", text(name(cause)).c_str(),
                detail.c_str());
 }
 

@@ -146,21 +146,29 @@ Bytes encode(const CrashReport& report, MutableBytes into) {
 }
 
 CrashNote split_crash_note(std::string_view note) {
+  constexpr std::string_view kCause = "cause: ";
   constexpr std::string_view kTraceback = "[traceback]\n";
   constexpr std::string_view kBacktrace = "[backtrace]\n";
+  CrashNote split;
+  if (note.starts_with(kCause)) {
+    const std::string_view line = note.substr(kCause.size(), note.find('\n') - kCause.size());
+    const std::size_t space = std::min(line.find(' '), line.size());
+    split.cause = crash_cause(line.substr(0, space));
+    if (split.cause) split.detail = line.substr(std::min(space + 1, line.size()));
+    note.remove_prefix(std::min(note.size(), kCause.size() + line.size() + 1));
+  }
   const std::size_t start = note.find(kTraceback);
-  if (start == std::string_view::npos) {
-    return {.traceback = {},
-            .backtrace = note.starts_with(kBacktrace) ? note.substr(kBacktrace.size()) : note};
+  split.backtrace = note.substr(0, start);
+  if (start != std::string_view::npos) {
+    split.traceback = note.substr(start + kTraceback.size());
+    const std::size_t end = split.traceback.find(kBacktrace);
+    if (end != std::string_view::npos) {
+      split.backtrace = split.traceback.substr(end);
+      split.traceback = split.traceback.substr(0, end);
+    }
   }
-  const std::string_view traceback = note.substr(start + kTraceback.size());
-  const std::size_t end = traceback.find(kBacktrace);
-  if (end != std::string_view::npos) {
-    return {.traceback = traceback.substr(0, end), .backtrace = traceback.substr(end + kBacktrace.size())};
-  }
-  const std::string_view before = note.substr(0, start);
-  return {.traceback = traceback,
-          .backtrace = before.starts_with(kBacktrace) ? before.substr(kBacktrace.size()) : before};
+  if (split.backtrace.starts_with(kBacktrace)) split.backtrace.remove_prefix(kBacktrace.size());
+  return split;
 }
 
 std::optional<CrashReport> decode_crash_report(Bytes text) {

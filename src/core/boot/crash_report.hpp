@@ -61,9 +61,12 @@ struct CrashReport {
 // KiB at least; larger than kMaxCrashReport is not used.
 [[nodiscard]] Bytes encode(const CrashReport& report, MutableBytes into);
 
-// A crash note (RTC memory) as the firmware writes it while dying: a line `[traceback]` begins Python's
-// traceback, a line `[backtrace]` the native one; what stands before either counts as native.
+// A crash note (RTC memory) as the firmware writes it while dying: first, when it knows better than the
+// process's end tells, a line `cause: CAUSE DETAIL`. A line `[traceback]` begins Python's traceback, a line
+// `[backtrace]` the native one; what stands before either counts as native.
 struct CrashNote {
+  std::optional<CrashCause> cause;
+  std::string_view detail;
   std::string_view traceback;
   std::string_view backtrace;
 };

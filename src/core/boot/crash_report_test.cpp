@@ -105,6 +105,17 @@ TEST(CrashReportTest, CrashNote_IsSplitAtItsMarks) {
   EXPECT_EQ(split_crash_note("").traceback, "");
 }
 
+TEST(CrashReportTest, CrashNoteWithACause_HasItApartFromTheBacktrace) {
+  const auto note = split_crash_note("cause: cpp_exception std::logic_error: oh\n[backtrace]\nB\n");
+  EXPECT_EQ(note.cause, CrashCause::cpp_exception);
+  EXPECT_EQ(note.detail, "std::logic_error: oh");
+  EXPECT_EQ(note.backtrace, "B\n");
+  EXPECT_EQ(split_crash_note("cause: out_of_memory").cause, CrashCause::out_of_memory);
+  EXPECT_EQ(split_crash_note("cause: out_of_memory").backtrace, "");
+  EXPECT_FALSE(split_crash_note("cause: weather fine\nB\n").cause);
+  EXPECT_FALSE(split_crash_note("B\n").cause);
+}
+
 TEST(CrashReportTest, Cause_HasANameThatReadsBack) {
   for (int i = 0; i <= static_cast<int>(CrashCause::exit_status); ++i) {
     EXPECT_EQ(crash_cause(name(static_cast<CrashCause>(i))), static_cast<CrashCause>(i));

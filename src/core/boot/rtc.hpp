@@ -137,6 +137,8 @@ class RtcMemory {
   void format();
 
   [[nodiscard]] RtcControl control() const { return RtcControl(region_.subspan(0x200, 0x100)); }
+  // The version of the firmware of this run, as it says itself.
+  [[nodiscard]] RtcNote firmware_version() const { return RtcNote(region_.subspan(0x300, 0x100)); }
   [[nodiscard]] RtcNote boot_messages() const { return RtcNote(region_.subspan(0x400, 0xc00)); }
   [[nodiscard]] RtcArea user() const { return {region_.subspan(0x1000, 0x1200), {0x4d515552, 1}}; }
   [[nodiscard]] RtcArea session() const { return {region_.subspan(0x3000, 0x2000), {0x4d515353, 1}}; }

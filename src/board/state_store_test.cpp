@@ -1,0 +1,74 @@
+#include "board/state_store.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "port/linux/temporary_directory.hpp"
+
+namespace mqboard::board {
+namespace {
+
+class StateStoreTest : public testing::Test {
+ protected:
+  StateStore open() { return std::move(*StateStore::open(path_)); }
+
+  port::TemporaryDirectory directory_;
+  const std::filesystem::path path_ = std::filesystem::path(directory_.path()) / "state";
+};
+
+TEST_F(StateStoreTest, DirectoryIsItsOwnersAlone) {
+  (void)open();
+  struct stat facts {};
+  ASSERT_EQ(::stat(path_.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0700u);
+}
+
+TEST_F(StateStoreTest, PlaceThatCannotBe_FailsNamingIt) {
+  std::ofstream(path_) << "a file";
+  const auto store = StateStore::open(path_);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_NE(store.error().find(path_.string()), std::string::npos);
+}
+
+TEST_F(StateStoreTest, UniqueIdIsMadeUpOnceAndKept) {
+  const std::string id = open().unique_id();
+  EXPECT_EQ(id.size(), 12u);
+  EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_EQ(open().unique_id(), id);
+}
+
+TEST_F(StateStoreTest, AnnouncedCrashLevelsAndConfiguration_AreRemembered) {
+  EXPECT_EQ(open().announced_crash(), 0u);
+  EXPECT_TRUE(open().levels().empty());
+  EXPECT_FALSE(open().good_config());
+  {
+    StateStore store = open();
+    store.set_announced_crash(7);
+    store.save_levels({{"", 30}, {"blinky", 10}});
+    ConfigSource source;
+    source.board = "[board]\nlocation = \"x\"\n";
+    source.secrets = "[mqtt]\npassword = \"p\"\n";
+    store.save_good_config(source);
+  }
+  StateStore store = open();
+  EXPECT_EQ(store.announced_crash(), 7u);
+  EXPECT_EQ(store.levels(), (StateStore::Levels{{"", 30}, {"blinky", 10}}));
+  const auto good = store.good_config();
+  ASSERT_TRUE(good.has_value());
+  EXPECT_EQ(good->board, "[board]\nlocation = \"x\"\n");
+  EXPECT_EQ(good->secrets, "[mqtt]\npassword = \"p\"\n");
+}
+
+TEST_F(StateStoreTest, DamagedFilesCountAsAbsent) {
+  open().set_announced_crash(7);
+  for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+    std::ofstream(entry.path(), std::ios::trunc) << "\xff nonsense";
+  }
+  EXPECT_EQ(open().announced_crash(), 0u);
+  EXPECT_TRUE(open().levels().empty());
+}
+
+}  // namespace
+}  // namespace mqboard::board
