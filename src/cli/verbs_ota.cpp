@@ -11,16 +11,33 @@ namespace mqboard::cli {
 
 namespace {
 
-Done print_status(Board& board, Console& console) {
-  const auto json = co_await board.update_status();
-  if (!json) co_return std::unexpected(json.error());
-  if (console.json()) {
-    console.line(*json);
-    co_return Result<>{};
+std::string field(std::string_view json, std::string_view name) {
+  for (StatusField& field : flatten(json)) {
+    if (field.name == name) return std::move(field.value);
   }
-  for (const StatusField& field : flatten(*json))
+  return {};
+}
+
+// The board tried the new firmware and went back to `before`, what ran until then: a failure that says why.
+Result<> must_have_left(const std::string& before, std::string_view json) {
+  const std::string runs = field(json, "running");
+  if (before.empty() || runs != before) return {};
+  const std::string tried = before == "a" ? "b" : "a";
+  const std::string reason = field(json, fmt::format("{}.reason", tried));
+  return fail(
+      ExitStatus::board_error,
+      fmt::format("the new firmware did not stay: slot {} is {}{}{}, the board runs {}", tried,
+                  field(json, fmt::format("{}.state", tried)), reason.empty() ? "" : ": ", reason, runs));
+}
+
+Result<> print_status(const std::string& json, Console& console) {
+  if (console.json()) {
+    console.line(json);
+    return {};
+  }
+  for (const StatusField& field : flatten(json))
     console.line(fmt::format("{:<24} {}", field.name, field.value));
-  co_return Result<>{};
+  return {};
 }
 
 }  // namespace
@@ -38,6 +55,7 @@ Done perform(OtaInstall verb, Context context) {
     context.console.note("installed; `mqboard reset` starts it on trial");
     co_return Result<>{};
   }
+  const auto before = co_await (*board)->update_status();  // a v1 board has none to tell
   auto life = co_await current_life(context.session);
   if (!life) co_return std::unexpected(life.error());
   context.session.allow_offline();
@@ -46,16 +64,23 @@ Done perform(OtaInstall verb, Context context) {
   if (auto ok = co_await wait_for_next_life(context.session, *life); !ok) co_return ok;
   auto restarted = co_await open_board(context.session);
   if (!restarted) co_return std::unexpected(restarted.error());
+  auto runs = co_await (*restarted)->update_status();
+  if (!runs) co_return std::unexpected(runs.error());
+  if (auto ok = must_have_left(before ? field(*before, "running") : "", *runs); !ok) co_return ok;
   if (verb.confirm) {
     if (auto ok = co_await (*restarted)->confirm_update(); !ok) co_return ok;
+    runs = co_await (*restarted)->update_status();
+    if (!runs) co_return std::unexpected(runs.error());
   }
-  co_return co_await print_status(**restarted, context.console);
+  co_return print_status(*runs, context.console);
 }
 
 Done perform(OtaStatus, Context context) {
   auto board = co_await open_board(context.session);
   if (!board) co_return std::unexpected(board.error());
-  co_return co_await print_status(**board, context.console);
+  const auto json = co_await (*board)->update_status();
+  if (!json) co_return std::unexpected(json.error());
+  co_return print_status(*json, context.console);
 }
 
 Done perform(OtaConfirm, Context context) {
