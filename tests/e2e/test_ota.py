@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Every kind of firmware image ends where docs/BOOT.md says, installed and looked at through `mqboard ota`."""
+import json
+import unittest
+
+from booted import BootTest, ImageFactory
+from harness import BIN
+
+BROKEN = BIN / "mqb_broken_firmware"
+
+
+class Ota(BootTest):
+    def setUp(self):
+        super().setUp()
+        self.server = self.broker()
+        self.images = ImageFactory(self.directory)
+
+    def updatable(self, config="", options=()):
+        slots = self.directory / "gateway_test" / "slots"
+        self.images.trust(slots)
+        return self.booted(self.server, config=config, options=["--watchdog", "3", *options])
+
+    def ota(self, board):
+        return json.loads(self.check(self.mqboard(board, "ota", "status", "-o", "json")).text)
+
+    def install(self, board, image, *options, status=0):
+        result = self.mqboard(board, "ota", "install", image, *options, deadline_s=60)
+        return self.check(result, status)
+
+    def test_a_good_image_is_tried_confirmed_and_rolled_back(self):
+        board = self.updatable()
+        self.assertEqual(self.ota(board)["running"], "factory")
+        self.install(board, self.images.image("1.1", ending=b"1"))
+        self.assertEqual(self.ota(board)["a"]["state"], "new")
+        self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual((self.ota(board)["running"], self.ota(board)["a"]["state"]), ("a", "trial"))
+        refused = self.install(board, self.images.image("1.2", ending=b"2"), status=1)
+        self.assertIn("trial", refused.err)
+        self.check(self.mqboard(board, "ota", "confirm"))
+        self.assertEqual(self.ota(board)["a"]["state"], "confirmed")
+
+        self.install(board, self.images.image("1.2", ending=b"2"), "--wait", "--confirm")
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["b"]["state"], after["b"]["version"]), ("b", "confirmed", "1.2"))
+        self.assertIn("1.1", self.check(self.mqboard(board, "ota", "list")).text)
+
+        self.check(self.mqboard(board, "ota", "rollback"))
+        self.check(self.mqboard(board, "reset", "--wait"))
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["b"]["state"], after["b"]["reason"]), ("a", "bad", "rolled back"))
+        self.assertEqual(self.crash_reports(board), {})
+
+    def test_a_crashing_a_hanging_and_a_resetting_image_go_back_to_the_one_before(self):
+        board = self.updatable()
+        self.install(board, self.images.image("1.1", ending=b"1"), "--wait", "--confirm")
+        for ending, reason, cause in ((b"segv", "crash", "signal: SIGSEGV"), (b"hang", "watchdog", "watchdog"),
+                                      (b"thro", "crash", "cpp_exception: std::runtime_error: a mistake"),
+                                      (b"fail", "crash", "out_of_memory: std::bad_alloc")):
+            version = f"2.0-{ending.decode()}"
+            image = self.images.image(version, BROKEN, ending)
+            refused = self.install(board, image, "--wait", "--confirm", status=1)
+            self.assertIn(reason, refused.err)
+            after = self.ota(board)
+            self.assertEqual((after["running"], after["a"]["state"], after["b"]["state"], after["b"]["reason"]),
+                             ("a", "confirmed", "bad", reason))
+            report = self.crash_report(board, cause)
+            self.assertEqual(self.field(report, "firmware"), version)
+            self.assertEqual(self.field(report, "image"), "b trial normal")
+            self.assertIn("the broken firmware starts", self.section(report, "log"))
+            self.assertIn("signal 3" if ending == b"hang" else "mqboardd+0x", self.section(report, "backtrace"))
+        # One that resets before it was confirmed: here by its operator.
+        self.install(board, self.images.image("2.1", ending=b"2"), "--wait")
+        self.assertEqual(self.ota(board)["running"], "b")
+        self.check(self.mqboard(board, "reset", "--wait"))
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["b"]["state"], after["b"]["reason"]), ("a", "bad", "reset"))
+
+    def test_images_that_are_not_for_this_board_change_nothing(self):
+        board = self.updatable()
+        self.install(board, self.images.image("1.1", ending=b"1", counter=5), "--wait", "--confirm")
+        before = self.ota(board)
+        whole = self.images.image("whole", counter=5)
+        truncated = self.directory / "truncated"
+        truncated.write_bytes(whole.read_bytes()[:-1000])
+        longer = self.directory / "longer"
+        longer.write_bytes(whole.read_bytes() + b"x")
+        garbled = self.directory / "garbled"
+        garbled.write_bytes(whole.read_bytes()[:5000] + b"garbled" + whole.read_bytes()[5007:])
+        for image, status, complaint in (
+                (self.images.image("stranger", key="stranger", counter=9), 1, "key"),
+                (self.images.image("other", counter=9, more=["--hardware", "esp32"]), 1, "hardware"),
+                (self.images.image("old", counter=4), 1, "security counter"),
+                (truncated, 5, "short"), (longer, 5, "long"), (garbled, 5, "hash"),
+                (BIN / "mqboardd", 1, "not a firmware image")):
+            with self.subTest(image.name):
+                refused = self.install(board, image, status=status)
+                self.assertIn(complaint, refused.err)
+                after = self.ota(board)
+                self.assertEqual((after["running"], after["a"]), ("a", before["a"]))
+                self.assertIn(after["b"]["state"], ("empty",))
+        self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual(self.ota(board)["running"], "a")
+
+    def test_v1_takes_signed_images_and_plain_ones_only_where_they_are_allowed(self):
+        board = self.updatable()
+        self.install(board, self.images.image("1.1", ending=b"1"), "--protocol", "v1")
+        self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual(self.ota(board)["running"], "a")
+        self.check(self.mqboard(board, "ota", "confirm"))
+        self.install(board, BIN / "mqboardd", "--protocol", "v1", status=1)
+        self.assertEqual(self.ota(board)["b"]["state"], "empty")
+
+    def test_a_plain_image_runs_where_it_is_allowed(self):
+        board = self.updatable(config="[ota]\nallow_unsigned = true\n", options=["--allow-plain"])
+        self.install(board, BIN / "mqboardd", "--protocol", "v1")
+        self.check(self.mqboard(board, "reset", "--wait"))
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["kind"]), ("a", "trial"))
+        self.assertEqual(after["a"]["bytes"], len((BIN / "mqboardd").read_bytes()))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""A board whose application takes it down again and again comes up without it, and is repaired over MQTT."""
+import json
+import threading
+import unittest
+
+from booted import BootTest
+from harness import wait_until
+
+# Takes the whole board down, as a fault in native code would.
+FATAL = """
+import machine, logging
+async def start(mqtt, config):
+    logging.getLogger('fatal').warning('going down')
+    machine.reset()
+"""
+FIXED = """
+import logging
+async def start(mqtt, config):
+    logging.getLogger('fatal').warning('repaired')
+"""
+HUNG = "while True:\n    pass\n"
+
+
+class SafeMode(BootTest):
+    def setUp(self):
+        super().setUp()
+        self.server = self.broker()
+
+    def test_three_failing_boots_end_in_safe_mode_and_the_module_is_repaired_over_mqtt(self):
+        log = self.peer(self.server, "gateway/test/log")
+        board = self.booted(self.server, board='modules = ["fatal"]', files={"fatal.py": FATAL},
+                            config='[watchdog]\ntimeout = "60s"\nallok = "60s"\n')
+        safe = board.statuses.wait_for(lambda s: s["boot"]["safe_mode"], "safe mode")
+        self.assertEqual(safe["boot"]["count"], 4)
+        self.assertEqual(safe["boot"]["reset_cause"], "hard_reset")
+        log.wait_for(lambda m: b"SAFE MODE" in m.payload, "safe mode in the log")
+        self.assertEqual(self.check(self.mqboard(board, "eval", "45+876")).text, "921\n")
+
+        local = self.directory / "fatal.py"
+        local.write_text(FIXED)
+        self.check(self.mqboard(board, "put", local, "/"))
+        self.check(self.mqboard(board, "reset", "--normal", "--wait"))
+        log.wait_for(lambda m: b"repaired" in m.payload, "the repaired module")
+        status = json.loads(self.check(self.mqboard(board, "info", "-o", "json")).text)
+        self.assertFalse(status["boot.safe_mode"])
+        # One failed boot more is one, not the fourth.
+        board.kill_firmware()
+        again = board.statuses.wait_for(lambda s: s["boot"]["count"] == 6, "the sixth start")
+        self.assertFalse(again["boot"]["safe_mode"])
+
+    def test_a_board_in_order_leaves_safe_mode_by_itself(self):
+        board = self.booted(self.server, config='[watchdog]\ntimeout = "20s"\nallok = "1s"\n')
+        self.check(self.mqboard(board, "reset", "--safe", "--wait"))
+        self.assertTrue(max(board.statuses.lives().items())[1]["boot"]["safe_mode"])
+        back = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after safe mode")
+        self.assertFalse(back["boot"]["safe_mode"])
+
+    def test_look_alike_feeds_do_not_keep_a_hung_board_alive(self):
+        """Whoever sees the board's feeds repeats them, and makes up more."""
+        board = self.booted(self.server, config='[watchdog]\ntimeout = "3s"\nallok = "2s"\n')
+        hostile = self.peer(self.server, "gateway/test/mqb/cmd/eval/#")
+        feed = hostile.wait_for(lambda m: b".feed(" in m.payload, "a feed to repeat")
+        self.check(self.mqboard(board, "put", "-", "/main.py", stdin=HUNG.encode()))
+        self.check(self.mqboard(board, "reset"))
+        board.statuses.wait_for(lambda s: s["boot"]["count"] == 2, "the start that hangs")
+        done = threading.Event()
+
+        def repeat():
+            number = 0
+            while not done.wait(0.02):
+                number += 1
+                seen = [m for m in list(hostile.messages) if b".feed(" in m.payload]
+                for message in (feed, seen[-1]):
+                    hostile.publish(message.topic, message.payload)
+                    hostile.publish(f"gateway/test/mqb/cmd/eval/{number:08x}", message.payload)
+
+        attacker = threading.Thread(target=repeat)
+        attacker.start()
+        try:
+            reset = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the reset by the watchdog")
+        finally:
+            done.set()
+            attacker.join()
+        self.assertEqual(reset["boot"]["reset_cause"], "watchdog")
+        self.assertTrue(wait_until(lambda: self.crash_reports(board), "the report"))
+
+
+if __name__ == "__main__":
+    unittest.main()
