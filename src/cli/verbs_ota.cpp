@@ -3,6 +3,7 @@
 
 #include "cli/board.hpp"
 #include "cli/local_file.hpp"
+#include "cli/slots_text.hpp"
 #include "cli/transfer_bar.hpp"
 #include "cli/verbs.hpp"
 #include "cli/wait_for_board.hpp"
@@ -35,8 +36,7 @@ Result<> print_status(const std::string& json, Console& console) {
     console.line(json);
     return {};
   }
-  for (const StatusField& field : flatten(json))
-    console.line(fmt::format("{:<24} {}", field.name, field.value));
+  for (const std::string& line : slots_text(json)) console.line(line);
   return {};
 }
 
