@@ -289,7 +289,7 @@ int run(int argc, char** argv) {
     port::write_death_notes(boot->rtc().crash_note(), starving.get());
   }
   // Not destroyed: until the very end of the process its RTC memory may take a death note.
-  const auto& lasting =
+  static const auto& lasting =
       *new std::shared_ptr<port::BootClient>(std::make_shared<port::BootClient>(std::move(*boot)));
   return Runner(*arguments, std::move(loaded), lasting, std::move(starving)).run();
 }
