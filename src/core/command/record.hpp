@@ -115,7 +115,8 @@ class FieldWriter {
   Writer writer_;
 };
 
-// Looks fields up in a record's payload. The first of several with one id counts, unless a later is asked for.
+// Looks fields up in a record's payload. The first of several with one id counts, unless a later is asked
+// for.
 class Fields {
  public:
   Fields() = default;
@@ -124,7 +125,8 @@ class Fields {
   // The whole payload is fields, none critical beyond those `known` says yes to.
   [[nodiscard]] bool well_formed(bool (*known)(Field)) const;
 
-  [[nodiscard]] std::optional<Bytes> find(Field id, std::size_t skip = 0) const;  // passes over `skip` of them
+  [[nodiscard]] std::optional<Bytes> find(Field id,
+                                          std::size_t skip = 0) const;  // passes over `skip` of them
   [[nodiscard]] bool flag(Field id) const { return find(id).has_value(); }
   [[nodiscard]] std::optional<std::uint64_t> number(Field id) const;   // nothing unless 1, 2, 4 or 8 bytes
   [[nodiscard]] std::optional<std::string_view> text(Field id) const;  // nothing unless UTF-8

@@ -1,8 +1,8 @@
 // What a power cut leaves on the medium of a FaultyFlash.
 #include <algorithm>
 
-#include "port/sim/faulty_flash.hpp"
 #include "core/base/random.hpp"
+#include "port/sim/faulty_flash.hpp"
 
 namespace mqboard::port::sim {
 namespace {

@@ -179,14 +179,25 @@ def _source():
 
 
 # Memory given up while an operator's expression is evaluated, so that a heap filled by an application can still
-# be looked at and cleared.
-_RESERVE = 8192
-_reserve = bytes(_RESERVE)
+# be looked at and cleared. In pieces: what an expression leaves behind in one does not cost the others.
+_reserve = [bytes(1024) for _ in range(8)]
+
+
+def _give_up_reserve():
+    for i in range(len(_reserve)):
+        _reserve[i] = None
+
+
+def _set_reserve_aside():
+    try:
+        for i in range(len(_reserve)):
+            _reserve[i] = bytes(1024)
+    except MemoryError:
+        pass
 
 
 def _evaluate():
-    global _reserve
-    _reserve = None
+    _give_up_reserve()
     try:
         source = _source()
         try:
@@ -203,10 +214,7 @@ def _evaluate():
     except BaseException as e:
         return _failed(e)
     finally:
-        try:
-            _reserve = bytes(_RESERVE)
-        except MemoryError:
-            pass
+        _set_reserve_aside()
 
 
 def _execute():

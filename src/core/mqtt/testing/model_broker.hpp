@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/random.hpp"
 #include "core/mqtt/framer.hpp"
 #include "core/mqtt/testing/packet_text.hpp"
-#include "core/base/random.hpp"
 
 namespace mqboard::mqtt::testing {
 
