@@ -1,6 +1,7 @@
 // Fuzzes the MQTT session with an arbitrary broker and an arbitrary application. Two sessions live the same
-// life; one gets the broker's bytes in one piece, the other in small ones. They must report the same events
-// and send the same bytes, keep their invariants, and never run out of the limits they were given.
+// life; one gets the broker's bytes in one piece, the other in small ones. They must keep their invariants
+// and never run out of the limits they were given. Unless a link check makes it count whether a byte came
+// before or after something was sent, they must also report the same events and send the same bytes.
 //
 // Input: one byte of configuration, then steps. A step is one byte: low nibble what, high nibble an argument.
 #include <cstdint>
@@ -202,6 +203,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2) return 0;
   Life whole{data[0], false};
   Life pieces{data[0], true};
+  const bool comparable = config_of(data[0]).link_check != LinkCheck::after_sending;
   mqboard::Bytes rest{data + 1, size - 1};
   while (!rest.empty()) {
     const unsigned what = rest[0] & 15;
@@ -215,7 +217,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     whole.step(what, argument, broker_bytes);
     pieces.step(what, argument, broker_bytes);
-    require(whole.log == pieces.log);
+    require(!comparable || whole.log == pieces.log);
   }
   return 0;
 }

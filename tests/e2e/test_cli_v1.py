@@ -192,11 +192,12 @@ class NoBoard(V1Cli):
 
     def test_a_board_that_announced_its_end_is_status_4_at_once(self):
         peer = self.peer(self.server)
-        peer.publish(f"{P}/mqb/status", json.dumps({"online": False, "since": "noon"}), retain=True)
+        status = {"online": False, "reason": "stopped", "connected_at": 1777900455}
+        peer.publish(f"{P}/mqb/status", json.dumps(status), retain=True)
         watcher = self.peer(self.server, f"{P}/mqb/status")
         watcher.wait_for(lambda m: True)  # retained, or passed on: either way the broker has it
         for verb in (("eval", "1"), ("ls",)):
-            self.refused(4, P, "offline", "noon", arguments=("-T", "30", *verb))
+            self.refused(4, P, "offline since 2026-05-04", "stopped", arguments=("-T", "30", *verb))
 
     def test_no_broker_is_status_3(self):
         port = free_port()

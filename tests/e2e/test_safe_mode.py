@@ -52,7 +52,8 @@ class SafeMode(BootTest):
     def test_a_board_in_order_leaves_safe_mode_by_itself(self):
         board = self.booted(self.server, config='[watchdog]\ntimeout = "20s"\nallok = "1s"\n')
         self.check(self.mqboard(board, "reset", "--safe", "--wait"))
-        self.assertTrue(max(board.statuses.lives().items())[1]["boot"]["safe_mode"])
+        safe = board.statuses.wait_for(lambda s: s["boot"]["count"] == 2, "the start in safe mode")
+        self.assertTrue(safe["boot"]["safe_mode"])
         back = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after safe mode")
         self.assertFalse(back["boot"]["safe_mode"])
 

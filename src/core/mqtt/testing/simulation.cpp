@@ -239,7 +239,9 @@ class Simulation {
   }
 
   void take_message() {
-    partial_->number = NumberedMessage::number_in(payload_);
+    partial_->number = NumberedMessage::number_in(payload_);  // a first piece may have cut it short
+    if (partial_->qos != QoS::at_most_once && !last_acks_.empty())
+      last_acks_.back().number = partial_->number;
     app_.received.push_back(*partial_);
     partial_.reset();
   }
