@@ -348,12 +348,12 @@ class EndToEnd(unittest.TestCase):
         finally:
             watcher.close()
 
-    def start_mqboard(self, board, *arguments, broker=None, env=None, **options):
-        """A running `mqboard` (Popen) for a board."""
+    def start_mqboard(self, board, *arguments, broker=None, env=None, terminal=subprocess.PIPE, **options):
+        """A running `mqboard` (Popen) for a board, on pipes or on the terminal that a descriptor is."""
         broker = broker or board.broker
         environment = self.environment | {"MQBOARD_SERVER": broker.url, "MQBOARD_TOPIC": board.prefix} | (env or {})
-        process = subprocess.Popen([BIN / "mqboard", *map(str, arguments)], env=environment, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        process = subprocess.Popen([BIN / "mqboard", *map(str, arguments)], env=environment, stdin=terminal,
+                                   stdout=terminal, stderr=terminal, **options)
         self.addCleanup(self._end, process)
         return process
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """What 100 ms of round trip cost: counted in round trips at the proxy, not in seconds of this machine."""
+import os
+import pty
+import select
 import signal
 import time
 import unittest
 
-from harness import EndToEnd
+from harness import DEADLINE_S, EndToEnd
 from proxy import Proxy
 
 RTT_S = 0.1
@@ -45,6 +48,36 @@ class LongWay(EndToEnd):
             return taken
 
         self.assertLessEqual(min(once() for _ in range(5)), RTT_S / 2 + 0.1)
+
+    def test_the_repl_answers_a_line_in_one_round_trip(self):
+        terminal, theirs = pty.openpty()
+        repl = self.start_mqboard(self.b, "repl", env={"MQBOARD_SERVER": self.proxy.url}, terminal=theirs)
+        os.close(theirs)
+        screen = b""
+
+        def shown(text):
+            nonlocal screen
+            while text not in screen:
+                ready, _, _ = select.select([terminal], [], [], DEADLINE_S)
+                self.assertTrue(ready, screen)
+                screen += os.read(terminal, 65536)
+            screen = screen.partition(text)[2]
+
+        def once(number):
+            os.write(terminal, b"%d+1\r" % number)
+            start = time.monotonic()
+            shown(b"\n%d\r\n" % (number + 1))
+            taken = time.monotonic() - start
+            shown(b">>> ")
+            return taken / RTT_S
+
+        shown(b">>> ")
+        best = min(once(1000 * i) for i in range(1, 6))
+        os.write(terminal, b"\x1d")  # Ctrl-]
+        self.assertEqual(repl.wait(DEADLINE_S), 0)
+        os.close(terminal)
+        self.assertGreaterEqual(best, 1)
+        self.assertLessEqual(best, 1.5)
 
     def test_files_of_1_5_mb_each_way_are_whole(self):
         local, back = self.directory / "local", self.directory / "back"
