@@ -13,6 +13,7 @@
 #include "board/crash_service.hpp"
 #include "board/host_facts.hpp"
 #include "board/link_watch.hpp"
+#include "board/log_levels.hpp"
 #include "board/log_service.hpp"
 #include "board/mqtt_link.hpp"
 #include "board/power_service.hpp"
@@ -40,11 +41,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-
-constexpr int kInfo = 20;
-constexpr int kWarning = 30;
-constexpr int kError = 40;
-constexpr int kCritical = 50;
 
 TimePoint now() {
   return TimePoint(std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()));

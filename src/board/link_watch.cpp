@@ -11,6 +11,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <mqboard/mqtt/options.hpp>
 
+#include "board/log_levels.hpp"
 #include "board/text.hpp"
 
 namespace mqboard::board {
@@ -18,9 +19,6 @@ namespace mqboard::board {
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr int kInfo = 20;
-constexpr int kWarning = 30;
 
 // A socket that becomes readable when an interface or address changes; -1 where there is none to be had.
 int open_netlink() {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "board/log_levels.hpp"
+
 namespace mqboard::board {
 namespace {
 
@@ -21,7 +23,7 @@ LogService::LogService(Environment environment, const LoggingConfig& config,
   for (const auto& [logger, level] : config.levels) buffer_.levels().set(logger, log::from_python(level));
   for (const auto& secret : secrets) {
     if (!buffer_.secrets().add(secret))
-      log(30, "board", "more secrets than the log can hide: see docs/BOARD.md");
+      log(kWarning, "board", "more secrets than the log can hide: see docs/BOARD.md");
   }
 }
 

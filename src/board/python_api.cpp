@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "board/log_levels.hpp"
 #include "board/nv_store.hpp"
 #include "board/text.hpp"
 #include "core/base/json_text.hpp"
@@ -313,7 +314,8 @@ HostModule nvs_module(BoardApi& api) {
                                 const bool was_damaged = store->damaged();
                                 auto item = store->get(call.text(0), call.text(1));
                                 if (store->damaged() && !was_damaged) {
-                                  api.log(40, "nvs", "the stored values are damaged: starting without any");
+                                  api.log(kError, "nvs",
+                                          "the stored values are damaged: starting without any");
                                 }
                                 if (!item) return None{};
                                 if (const auto* number = std::get_if<std::int32_t>(&*item)) {

@@ -8,6 +8,7 @@
 
 #include "board/gpio_pins.hpp"
 #include "board/host_facts.hpp"
+#include "board/log_levels.hpp"
 #include "board/text.hpp"
 
 namespace mqboard::board {
@@ -113,7 +114,7 @@ std::unique_ptr<Pins> PythonHost::make_pins() {
   };
   if (env_.config.pins.chip.empty()) return std::make_unique<SimulatedPins>(std::move(changed));
   auto pins = std::make_unique<GpioPins>(env_.config.pins, env_.executor, std::move(changed));
-  if (!pins->trouble().empty()) env_.log.log(40, "board", pins->trouble());
+  if (!pins->trouble().empty()) env_.log.log(kError, "board", pins->trouble());
   return pins;
 }
 
@@ -126,7 +127,7 @@ void PythonHost::deliver(const mqtt::MessageView& message) {
   // Say it at once and then ever more rarely: 1, 2, 4, 8 …
   ++dropped_;
   if ((dropped_ & (dropped_ - 1)) == 0) {
-    env_.log.log(40, "mqtt",
+    env_.log.log(kError, "mqtt",
                  concat("Python does not take its messages: ", dropped_, " dropped so far, the last of ",
                         message.topic));
   }
@@ -157,7 +158,7 @@ void PythonHost::console(python::Stream stream, Bytes line) {
 }
 
 bool PythonHost::crashed(const python::Crash& crash) {
-  env_.log.log(50, "python",
+  env_.log.log(kCritical, "python",
                concat("the interpreter crashed: ", crash.cause, " in ", crash.running,
                       crash.source.empty() ? "" : ": ", crash.source));
   env_.crashed(crash);
@@ -228,7 +229,7 @@ void PythonHost::unsubscribe(std::string filter, python::Completion done) {
 }
 
 void PythonHost::log(int level, std::string_view logger, std::string_view text) {
-  if (level >= 40) note_error(text);
+  if (level >= kError) note_error(text);
   env_.log.log_decided(level, logger, text);
 }
 

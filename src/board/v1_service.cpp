@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "board/log_levels.hpp"
 #include "board/text.hpp"
 
 namespace mqboard::board {
@@ -13,9 +14,6 @@ using command::Status;
 namespace v1 = command::v1;
 
 namespace {
-
-constexpr int kInfo = 20;
-constexpr int kWarning = 30;
 
 std::string error_text(std::string_view command, std::string_view path, const Status& status) {
   return std::string(v1::operation_error(command, path, status).view());
