@@ -8,6 +8,12 @@ namespace {
 
 using namespace testing;
 
+Options tls_options(const Mosquitto& broker, const Certificates& files) {
+  Options options = options_for(broker.url("mqtts"));
+  options.tls.ca_file = files / "ca.crt";
+  return options;
+}
+
 TEST(ClientUnixSocket, MessageGoesRound) {
   TemporaryFolder folder;
   Mosquitto broker(folder, "allow_anonymous true\nlistener 0 %d/broker.sock\n");
@@ -45,8 +51,7 @@ TEST(ClientTls, BurstOfSmallPacketsArrivesWholeWithoutFurtherTraffic) {
   Certificates files;
   Mosquitto broker(files, Certificates::listener());
   asio::io_context io;
-  Options options = options_for(broker.url("mqtts"));
-  options.tls.ca_file = files / "ca.crt";
+  Options options = tls_options(broker, files);
   expect_burst(io, options);
 }
 
@@ -67,19 +72,14 @@ TEST(ClientTlsResumption, TicketOfOneClientResumesInTheNext) {
     const auto again = co_await second.connect();
     CO_ASSERT_OK(again);
     EXPECT_TRUE(again->tls_resumed);
-  }(io, [&] {
-        Options options = options_for(broker.url("mqtts"));
-        options.tls.ca_file = files / "ca.crt";
-        return options;
-      }()));
+  }(io, tls_options(broker, files)));
 }
 
 TEST(ClientTlsResumption, GarbageTicketCostsNothingButTheFullHandshake) {
   Certificates files;
   Mosquitto broker(files, Certificates::listener());
   asio::io_context io;
-  Options options = options_for(broker.url("mqtts"));
-  options.tls.ca_file = files / "ca.crt";
+  Options options = tls_options(broker, files);
   options.tls.ticket = {1, 2, 3, 0, 4, 5, 6};
   expect_round_trip(io, options);
 }

@@ -54,11 +54,14 @@ class TlsTransport final : public Transport {
         result.blocked = link_.drained && SSL_has_pending(ssl_.get()) == 0;
         continue;
       }
-      const std::size_t before = std::exchange(result, outcome(0)).bytes;
+      IoResult stopped = outcome(0);
       read_wants_ = wants_;
-      if (result.failed() && before != 0) read_failure_ = std::exchange(result, {});  // for the next read
-      result.bytes = before;
-      if (read_failure_.failed()) break;
+      if (stopped.failed() && result.bytes != 0) {  // first what came before; the next read tells
+        read_failure_ = std::move(stopped);
+        break;
+      }
+      stopped.bytes = result.bytes;
+      result = std::move(stopped);
     }
     drained_ = result.blocked;
     return result;
