@@ -7,6 +7,10 @@
 namespace mqboard::mqtt {
 namespace {
 
+constexpr std::size_t kAckBytes = 4;
+constexpr std::size_t kTogether = 32;
+constexpr std::size_t kLargeMessage = 4096;  // worth its own wake-up
+
 Errc errc_of_refusal(ReasonCode reason) {
   switch (reason) {
     case ReasonCode::unsupported_protocol_version:
@@ -245,7 +249,7 @@ void Client::Impl::request_turn() {
     turn_wanted_ = true;
     return;
   }
-  if (turn_posted_) return;
+  if (turn_posted_ || turn_coming_) return;
   turn_posted_ = true;
   asio::post(executor_, [self = shared_from_this()] {
     self->turn_posted_ = false;
@@ -275,28 +279,62 @@ void Client::Impl::turn() {
     let_next_publish();
     waiters_->resume_woken();
     turn_wanted_ = false;
-    if (const auto link = link_) link->pump_output();
+    if (const auto link = link_) write_output(*link);
     if (store_ && *store_ && (*store_)->owes_commit() && !gone_) commit();  // what cannot go out now
     drain_events();
     let_next_publish();  // QoS 0 messages just written made room, and no answer will come to say so
-    if (const auto link = link_) link->set_low_water(bytes_worth_waking_for(*link));
+    if (const auto link = link_) set_low_water(*link);
   }
   if (gone_) return;
   if (turn_wanted_ || waiters_->any_woken()) request_turn();
   rearm_alarm();
 }
 
-// While all that anybody waits for is room in the window, single acknowledgements are not worth waking up
-// for: sleep until a quarter of those under way have come, then refill the window in one write. Each message
-// on the wire is owed a packet of at least four bytes whatever its QoS, so that much will come.
-std::size_t Client::Impl::bytes_worth_waking_for(const Link& link) const {
-  constexpr std::size_t kAckBytes = 4;
-  const bool only_room = !room_.empty() && turns_given_ == 0 && awaited_ == 0 && flushes_.empty() &&
-                         subscriptions_.entries().empty() && receive_list_.empty() && !handler_;
-  if (!only_room || !connected() || !link.output_idle()) return 1;
+void Client::Impl::write_output(Link& link) {
+  if (!may_hold_answers(link)) link.pump_output();
+}
+
+// Whether all that waits to be written are acknowledgements that may wait for more of them.
+bool Client::Impl::may_hold_answers(const Link& link) {
+  const std::size_t answers = session_->deferrable_bytes() / kAckBytes;
+  if (answers == 0 || open_publishes_ != 0 || !connected() || !link.output_idle()) {
+    answer_pace_.release();
+    return false;
+  }
+  const std::size_t most = std::min(kTogether, std::size_t{options_.receive_maximum} / 4);
+  return answer_pace_.hold(answers, most, time_->now());
+}
+
+void Client::Impl::set_low_water(Link& link) {
+  const Statistics last = std::exchange(paced_, statistics_);
+  const bool has_read = statistics_.reads != last.reads;
+  const bool alone = awaited_ == 0 && flushes_.empty() && connected() && link.output_idle();
+  InputPace::Expected expected;
+  if (alone && turns_given_ == 0 && !room_.empty()) {
+    expected = expected_acks();
+  } else if (alone && open_publishes_ == 0 && statistics_.messages_published == last.messages_published) {
+    if (has_read) expected_messages_ = expected_like_those_since(last);
+    expected = expected_messages_;
+  }
+  link.set_low_water(input_pace_.low_water(expected, has_read, time_->now()));
+}
+
+// While all that anybody waits for is room in the window, a quarter of the acknowledgements under way may
+// come together. Each message on the wire is owed one whatever its QoS, so that much will come.
+InputPace::Expected Client::Impl::expected_acks() const {
+  if (!subscriptions_.entries().empty() || !receive_list_.empty() || handler_) return {};
   const std::size_t granted = session_->negotiated().receive_maximum;
   const std::size_t under_way = std::min<std::size_t>({open_publishes_, options_.send_window, granted});
-  return std::max<std::size_t>(under_way / 4, 1) * kAckBytes;
+  return {std::max<std::size_t>(under_way / 4, 1), kAckBytes};
+}
+
+// A client that only receives: messages like the latest.
+InputPace::Expected Client::Impl::expected_like_those_since(const Statistics& last) const {
+  const std::uint64_t messages = statistics_.messages_received - last.messages_received;
+  if (messages == 0) return {};
+  const std::uint64_t bytes_each = (statistics_.bytes_received - last.bytes_received) / messages;
+  if (bytes_each > kLargeMessage) return {};
+  return {kTogether, std::max<std::size_t>(bytes_each, 1)};
 }
 
 void Client::Impl::deliver_queued() {
@@ -306,12 +344,18 @@ void Client::Impl::deliver_queued() {
   if (!options_.manual_acknowledge && !gone_) acknowledge(message.ack);
 }
 
+TimePoint Client::Impl::next_alarm() const {
+  return std::min({session_->next_deadline(), input_pace_.deadline(), answer_pace_.deadline()});
+}
+
+// An alarm that rings too early is cheaper than moving it with every turn.
 void Client::Impl::rearm_alarm() {
-  const TimePoint next = session_->next_deadline();
   if (!link_) {
     if (alarm_) alarm_->cancel();
     armed_for_ = kNever;
-  } else if (next < armed_for_) {
+    input_pace_.stop();
+    answer_pace_.release();
+  } else if (const TimePoint next = next_alarm(); next < armed_for_) {
     armed_for_ = next;
     alarm_->set(next);
   }
@@ -320,9 +364,18 @@ void Client::Impl::rearm_alarm() {
 void Client::Impl::on_alarm() {
   if (gone_) return;
   armed_for_ = kNever;
+  const TimePoint now = time_->now();
+  if (now < next_alarm()) return rearm_alarm();
+  before_link_turn();
+  const std::uint64_t reads_before = statistics_.reads;
   if (const auto link = link_) link->read_now();  // an answer may lie below the low-water mark
-  session_->tick(time_->now());
-  turn();
+  if (input_pace_.deadline() <= now) input_pace_.looked(statistics_.reads != reads_before);
+  if (answer_pace_.deadline() <= now) {
+    answer_pace_.expire();
+    if (const auto link = link_) link->pump_output();
+  }
+  session_->tick(now);
+  on_link_turn();
 }
 
 }  // namespace mqboard::mqtt

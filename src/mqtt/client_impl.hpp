@@ -17,6 +17,7 @@
 #include "core/mqtt/session.hpp"
 #include "mqtt/link.hpp"
 #include "mqtt/message_queue.hpp"
+#include "mqtt/pace.hpp"
 #include "mqtt/persistence/file_store.hpp"
 #include "mqtt/subscriptions.hpp"
 #include "mqtt/tls.hpp"
@@ -127,7 +128,11 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   [[nodiscard]] bool takes_input() const override { return handler_ != nullptr || !queue_.full(); }
   bool commit() override;
   void on_link_lost(Error error) override { end_link(std::move(error)); }
-  void on_link_turn() override { turn(); }
+  void before_link_turn() override { turn_coming_ = true; }
+  void on_link_turn() override {
+    turn_coming_ = false;
+    turn();
+  }
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
   void on(const event::Connected& connected);
   void on(const event::SessionLost& lost);
@@ -147,8 +152,13 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   void turn();
   void request_turn();
   void drain_events();
+  void write_output(Link& link);
+  [[nodiscard]] bool may_hold_answers(const Link& link);
+  void set_low_water(Link& link);
+  [[nodiscard]] InputPace::Expected expected_acks() const;
+  [[nodiscard]] InputPace::Expected expected_like_those_since(const Statistics& last) const;
+  [[nodiscard]] TimePoint next_alarm() const;
   void rearm_alarm();
-  [[nodiscard]] std::size_t bytes_worth_waking_for(const Link& link) const;
   void on_alarm();
 
   asio::any_io_executor executor_;
@@ -176,6 +186,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   bool up_ = false;  // this link, or the last one, got its CONNACK
   bool in_turn_ = false;
   bool turn_posted_ = false;
+  bool turn_coming_ = false;  // the link is taking in what a turn will follow
   bool turn_wanted_ = false;  // by something that happened within a turn
   std::shared_ptr<Link> link_;
   Endpoint endpoint_;                 // of the latest attempt
@@ -185,6 +196,11 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   Connected last_connected_;
   Result<void> round_outcome_;
   std::minstd_rand random_;
+
+  InputPace input_pace_;
+  AnswerPace answer_pace_;
+  Statistics paced_;  // when input_pace_ last looked
+  InputPace::Expected expected_messages_;
 
   std::unique_ptr<Alarm> alarm_;
   TimePoint armed_for_ = kNever;

@@ -321,34 +321,6 @@ TEST_F(ClientTest, StreamingWaitsOnlyForTheWindow) {
   }(*this));
 }
 
-TEST_F(ClientTest, StreamSleepsThroughFewAcknowledgementsButNotThroughADeadline) {
-  run(io, [](ClientTest& t) -> asio::awaitable<void> {
-    Options options = t.options();
-    options.response_time = 4s;
-    auto [client, peer] = co_await t.connected(options);
-    const auto stream = [](Client& to) -> asio::awaitable<int> {
-      for (int i = 0; i < 200; ++i) co_await to.publish("t", "x", kStream);
-      co_return 200;
-    };
-    Task streaming(t.io, stream(client));
-    for (std::uint16_t id = 1; id <= 100; ++id) co_await peer.expect(publish("t", "x", {.qos = 1, .id = id}));
-    const auto before = client.statistics().bytes_received;
-    for (std::uint16_t id = 1; id <= 8; ++id) co_await peer.send(puback(id));
-    co_await t.pause();
-    EXPECT_EQ(client.statistics().bytes_received, before);
-    t.time->advance(2s);
-    co_await t.pause();
-    EXPECT_EQ(client.statistics().bytes_received, before + 8 * 4);
-    for (std::uint16_t id = 9; id <= 100; ++id) co_await peer.send(puback(id));
-    for (int i = 0; i < 100; ++i) {
-      std::string packet = co_await peer.next_packet();
-      if (packet == pingreq()) packet = co_await peer.next_packet();
-      EXPECT_EQ(packet[0], '\x32');
-    }
-    EXPECT_TRUE(streaming.done());
-  }(*this));
-}
-
 TEST_F(ClientTest, WhatIsSubmittedInOneTurnLeavesInOneWrite) {
   run(io, [](ClientTest& t) -> asio::awaitable<void> {
     auto [client, peer] = co_await t.connected();

@@ -163,6 +163,17 @@ class Race : public std::enable_shared_from_this<Race> {
   bool over_ = false;
 };
 
+// Connecting made Asio watch the socket for being writable, as it nearly always is: every later wait for
+// input would be woken once for nothing.
+StreamSocket registered_anew(StreamSocket connected, const asio::any_io_executor& executor) {
+  error_code error;
+  const auto protocol = connected.local_endpoint(error).protocol();
+  if (error) return connected;
+  const auto descriptor = connected.release(error);
+  if (error) return connected;
+  return {executor, protocol, descriptor};
+}
+
 }  // namespace
 
 asio::awaitable<Result<StreamSocket>> dial(Attempt& attempt, const Endpoint& endpoint) {
@@ -176,7 +187,7 @@ asio::awaitable<Result<StreamSocket>> dial(Attempt& attempt, const Endpoint& end
   if (!race->winner()) {
     co_return attempt.error(errc_of(race->first_error()), race->first_error().message());
   }
-  StreamSocket socket = std::move(*race->winner());
+  StreamSocket socket = registered_anew(std::move(*race->winner()), attempt.executor);
   if (endpoint.scheme != Scheme::unix_socket) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);

@@ -25,6 +25,7 @@ void Link::on_ready(Ready direction, bool) {
   if (!is_open()) return;
   const auto alive = owner_->keep_alive();
   LinkOwner& owner = *owner_;
+  owner.before_link_turn();
   if (direction == Ready::read) {
     fill();
   } else {

@@ -26,7 +26,9 @@ class LinkOwner {
   virtual bool commit() = 0;
   // The transport failed or ended; the Link is closed.
   virtual void on_link_lost(Error error) = 0;
-  // The link has made progress on the executor's own account: finish the turn.
+  // The link makes progress on the executor's own account: what comes between these two calls, among it
+  // events, belongs to one turn, which the second finishes.
+  virtual void before_link_turn() = 0;
   virtual void on_link_turn() = 0;
   virtual std::shared_ptr<void> keep_alive() = 0;
 

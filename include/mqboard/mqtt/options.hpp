@@ -181,6 +181,10 @@ struct Options {
   // Send what is submitted before the CONNACK right behind the CONNECT, in one flight. Legal [MQTT-3.1.4-5];
   // saves a round trip; meant for short-lived clients. Operations fail together with a refused connection.
   bool pipeline = false;
+  // How long small packets in quick succession may wait for each other: acknowledgements in either direction,
+  // and messages to a client that only receives. What comes one at a time never waits. Saves both ends of a
+  // dense stream most of their system calls. 0: nothing ever waits.
+  std::chrono::milliseconds coalesce{2};
   // Messages are acknowledged by Client::acknowledge() instead of by their delivery.
   bool manual_acknowledge = false;
 };

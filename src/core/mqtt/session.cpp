@@ -185,6 +185,7 @@ void Session::Parts::transport_lost() {
   while (!requests.empty()) report_failure(slots[requests.head()], mqtt::Failure::connection_lost);
   while (!departures.empty()) report_failure(slots[departures.head()], mqtt::Failure::connection_lost);
   out.clear();
+  urgent_end = 0;
   publishes.restart();
   releases.restart();
   next_publish = publishes.head();
@@ -292,6 +293,10 @@ const Negotiated& Session::negotiated() const { return parts_->negotiated; }
 std::size_t Session::outstanding() const { return parts_->slots.size() - parts_->slots.free_count(); }
 std::size_t Session::free_slots() const { return parts_->slots.free_count(); }
 std::size_t Session::free_store_bytes() const { return parts_->store.free_bytes(); }
+std::size_t Session::deferrable_bytes() const {
+  const OutQueue& out = parts_->out;
+  return parts_->urgent_end <= out.sent() ? out.appended() - out.sent() : 0;
+}
 bool Session::has_outgoing() const { return !parts_->out.empty(); }
 bool Session::invariants_hold() const { return parts_->invariants_hold(); }
 

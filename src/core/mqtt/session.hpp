@@ -129,6 +129,10 @@ class Session {
   // send. The bytes stay valid and unchanged until sent() or transport_lost(). Write at once or in part.
   [[nodiscard]] std::size_t outgoing(std::span<Bytes> list) const;
 
+  // How many bytes wait to be sent, if all of them acknowledge what the server sent: nobody here waits for
+  // these, so they may wait a little for more of their kind. 0 when there is anything else.
+  [[nodiscard]] std::size_t deferrable_bytes() const;
+
   // The transport took the first `bytes` of what outgoing() offered.
   void sent(std::size_t bytes, TimePoint now);
 

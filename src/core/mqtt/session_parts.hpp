@@ -133,7 +133,7 @@ struct Session::Parts {
   bool stage_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason, TimePoint now);
   bool stage(const Encodable& packet, TimePoint now);
   bool stage(const Encodable& packet, std::size_t body, TimePoint now);
-  void appended(TimePoint now);
+  void appended(TimePoint now, bool urgent = true);
   [[nodiscard]] bool room_beside_control(std::size_t bytes) const;
   [[nodiscard]] std::uint16_t window() const;
   [[nodiscard]] std::optional<Failure> unacceptable(QoS qos, bool retain, std::size_t packet_bytes) const;
@@ -187,7 +187,8 @@ struct Session::Parts {
   SlotId next_publish = 0;  // the first of `publishes` not staged on this connection
   SlotId next_release = 0;  // the same of `releases`
   std::uint16_t window_used = 0;
-  std::uint64_t order = 0;  // of the latest publish() or PUBREC
+  std::uint64_t order = 0;       // of the latest publish() or PUBREC
+  std::uint64_t urgent_end = 0;  // position in `out` behind the last packet that is no mere answer
 
   Framer framer;
   Inbound inbound;

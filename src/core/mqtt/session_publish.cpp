@@ -247,7 +247,8 @@ bool Session::Parts::stage(const Encodable& packet, std::size_t body, TimePoint 
   return true;
 }
 
-void Session::Parts::appended(TimePoint now) {
+void Session::Parts::appended(TimePoint now, bool urgent) {
+  if (urgent) urgent_end = out.appended();
   if (stall_since == kNever) stall_since = now;
   if (unanswered_since == kNever) unanswered_since = now;
 }
@@ -284,7 +285,7 @@ bool Session::Parts::stage_ack(PacketType type, std::uint16_t packet_id, ReasonC
   if (room.empty()) return false;
   const Acknowledgement packet{packet_id, reason, {}};
   out.commit(encode({type, packet}, wire_out, room));
-  appended(now);
+  appended(now, type == PacketType::pubrel);
   return true;
 }
 

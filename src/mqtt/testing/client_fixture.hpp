@@ -22,13 +22,14 @@ class ClientFixture : public ::testing::Test {
     Peer peer;
   };
 
-  // Of a client that stays quiet by itself.
+  // Of a client that stays quiet by itself, and acts on everything at once: time stands still here.
   [[nodiscard]] Options options() const {
     Options made;
     made.add_url(broker.url()).value();
     made.client_id = "c";
     made.keep_alive = 0s;
     made.reconnect_jitter = 0;
+    made.coalesce = 0ms;
     return made;
   }
   Client make(Options with) { return make_client(io.get_executor(), std::move(with), time); }
