@@ -213,6 +213,7 @@ asio::awaitable<Result<void>> Client::Impl::attempt(const Endpoint& endpoint) {
   last_connected_.tls_resumed = (*transport)->resumed();
   link_ = std::make_shared<Link>(*this, *session_, *time_, std::move(*transport), statistics_);
   link_->start();
+  ++changes_;
   if (options_.pipeline) {
     send_wanted_subscriptions();
     waiters_->wake_all(session_open_);
@@ -283,6 +284,7 @@ void Client::Impl::end_link(Error error) {
   if (!link) return;
   link->pump_output();
   link->close();
+  ++changes_;
   session_->transport_lost(time_->now());
   subscriptions_.on_connection_lost();
   if (!(error == Errc::cancelled) && error.detail.empty()) error.detail = error.code.message();

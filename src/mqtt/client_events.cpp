@@ -113,6 +113,7 @@ void Client::Impl::on(const event::Connected& connected) {
   const auto trusted = authentication(AuthenticationStep::success, final_data.value_or(Bytes{}));
   if (!trusted) return end_link(trusted.error());
   up_ = ever_connected_ = true;
+  ++changes_;
   link_error_.reset();
   ++statistics_.connections;
   last_connected_.session_present = connected.session_present;
@@ -220,6 +221,7 @@ void Client::Impl::on(const event::Failed& failed) {
 
 void Client::Impl::complete(Token token, ReasonCode reason, std::optional<Error> failure) {
   Slot& done = slot(token);
+  ++changes_;
   const std::uint64_t sequence = std::exchange(done.sequence, 0);
   if (sequence != 0) --open_publishes_;
   lent_bytes_ -= std::exchange(done.lent_bytes, 0);

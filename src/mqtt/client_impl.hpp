@@ -115,6 +115,8 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   [[nodiscard]] bool refuses_offline() const;
   [[nodiscard]] bool window_full(QoS qos) const;
   bool drop_oldest_qos0();
+  // Grows with everything that can make room for a publish.
+  [[nodiscard]] std::uint64_t progress() const { return changes_ + statistics_.bytes_sent; }
   void let_next_publish();
   void forget(Token token) { complete(token, ReasonCode::success, std::nullopt); }
   void send_wanted_subscriptions();
@@ -213,10 +215,12 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   WaitList room_;          // publish() until there is room
   WaitList session_open_;  // unsubscribe() until there is a connection
   WaitList receive_list_;
-  std::size_t turns_given_ = 0;     // publishers woken from room_ and not run yet
-  std::uint64_t accepted_ = 0;      // publishes, ever
-  std::size_t open_publishes_ = 0;  // of these, not done yet
-  std::size_t awaited_ = 0;         // slots somebody waits for
+  std::size_t turns_given_ = 0;              // publishers woken from room_ and not run yet
+  std::uint64_t changes_ = 0;                // publishes completed, connections begun and ended
+  std::optional<std::uint64_t> no_room_at_;  // progress() when the first in room_ last found none
+  std::uint64_t accepted_ = 0;               // publishes, ever
+  std::size_t open_publishes_ = 0;           // of these, not done yet
+  std::size_t awaited_ = 0;                  // slots somebody waits for
   std::size_t lent_bytes_ = 0;
   std::vector<Flush*> flushes_;
   Operation* reauthentication_ = nullptr;

@@ -41,12 +41,17 @@ asio::awaitable<Result<ReasonCode>> Client::Impl::publish(std::shared_ptr<Impl>,
     if (wait) {
       if (gone_) co_return std::unexpected(Error(Errc::cancelled));
       const Wake woken = co_await waiters_->wait(room_, deadline, place);
-      if (woken != Wake::notified) co_return std::unexpected(interrupted(woken));
+      if (woken != Wake::notified) {
+        no_room_at_.reset();  // the next in line may need less
+        request_turn();
+        co_return std::unexpected(interrupted(woken));
+      }
       --turns_given_;
     }
     accepted = submit(topic, payload, options);
     if (accepted) break;
     if (!worth_waiting(accepted.error())) co_return std::unexpected(publish_error(accepted.error(), topic));
+    no_room_at_ = progress();
   }
   let_next_publish();
   if (!options.sync || accepted->completed()) co_return ReasonCode::success;
@@ -164,7 +169,8 @@ Error Client::Impl::publish_error(SessionError error, std::string_view topic) co
 
 // The next in line may find room as well; it passes the turn on when it has.
 void Client::Impl::let_next_publish() {
-  if (room_.empty() || turns_given_ > 0 || window_full(QoS::at_least_once)) return;
+  if (room_.empty() || turns_given_ > 0 || window_full(QoS::at_least_once) || no_room_at_ == progress())
+    return;
   ++turns_given_;
   waiters_->wake_one(room_);
   request_turn();

@@ -321,6 +321,60 @@ TEST_F(ClientTest, StreamingWaitsOnlyForTheWindow) {
   }(*this));
 }
 
+asio::awaitable<int> stream_qos0(Client& client, int count) {
+  const std::string body(1'000, 'x');
+  for (int sent = 0; sent < count; ++sent) {
+    const auto accepted = co_await client.publish("t", body, {.sync = false});
+    if (!accepted) co_return sent;
+  }
+  co_return count;
+}
+
+TEST_F(ClientTest, PublisherThatWaitsForTheSocketLetsTheExecutorRest) {
+  static constexpr int kMessages = 20'000;  // more than the socket buffers hold
+  std::optional<Pair> pair;
+  std::optional<Task<int>> streaming;
+  run(io,
+      [](ClientTest& t, std::optional<Pair>& made, std::optional<Task<int>>& task) -> asio::awaitable<void> {
+        made.emplace(co_await t.connected());
+        task.emplace(t.io, stream_qos0(made->client, kMessages));
+        co_await t.pause();
+      }(*this, pair, streaming));
+  ASSERT_FALSE(streaming->done());
+  io.restart();
+  int handlers = 0;
+  while (handlers < 10'000 && io.poll_one() != 0) ++handlers;
+  EXPECT_LT(handlers, 10'000);
+  run(io, [](Pair& made, Task<int>& task) -> asio::awaitable<void> {
+    for (int taken = 0; taken < kMessages; ++taken) co_await made.peer.next_packet();
+    const int sent = co_await task.get();
+    EXPECT_EQ(sent, kMessages);
+  }(*pair, *streaming));
+}
+
+TEST_F(ClientTest, NextInLineIsTriedWhenTheFirstGivesUp) {
+  run(io, [](ClientTest& t) -> asio::awaitable<void> {
+    Options options = t.options();
+    options.send_buffer_size = 16 * 1024;
+    options.offline_messages = 100;
+    Client client = t.make(options);  // offline: what it accepts stays in its buffer
+    const std::string large(12'000, 'l');
+    const auto kept = co_await client.publish("t", large, kStream);
+    EXPECT_TRUE(kept);
+    Task first(t.io, client.publish("t", large, {.qos = QoS::at_least_once, .sync = false, .timeout = 1s}));
+    co_await t.pause();
+    Task second(t.io, client.publish("t", "small", kStream));
+    co_await t.pause();
+    EXPECT_FALSE(first.done());
+    EXPECT_FALSE(second.done());
+    t.time->advance(1s);
+    const auto given_up = co_await first.get();
+    EXPECT_TRUE(given_up.error() == Errc::timeout);
+    const auto accepted = co_await second.get();
+    EXPECT_TRUE(accepted);
+  }(*this));
+}
+
 TEST_F(ClientTest, WhatIsSubmittedInOneTurnLeavesInOneWrite) {
   run(io, [](ClientTest& t) -> asio::awaitable<void> {
     auto [client, peer] = co_await t.connected();
