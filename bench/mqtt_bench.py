@@ -11,6 +11,9 @@ a figure is the median over the rounds. One JSON line a figure: {"name", "value"
   ..._broker_busy                   share of the run in which the broker's one thread worked or waited for a processor:
                                     near 1 the broker is what limits the rate
   ..._instructions_per_msg          with --instructions: the client's own, by callgrind, from two runs' difference
+
+--realtime runs clients and broker ahead of everything else on the machine (SCHED_FIFO, needs root), so that other
+work does not show in the figures.
 """
 
 import argparse
@@ -38,7 +41,7 @@ def free_port():
 class Broker:
     """A mosquitto of our own that neither limits nor drops what the benchmark sends."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, ahead):
         self.port = free_port()
         conf = pathlib.Path(folder, "mosquitto.conf")
         conf.write_text(
@@ -46,7 +49,8 @@ class Broker:
             "max_queued_messages 0\nmax_inflight_messages 100\n"
         )
         binary = "/usr/sbin/mosquitto"
-        self.process = subprocess.Popen([binary, "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*ahead, binary, "-c", conf], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -67,12 +71,12 @@ class Broker:
 
 
 class Bench:
-    def __init__(self, folder, broker, window):
-        self.folder, self.broker, self.window = folder, broker, window
+    def __init__(self, folder, broker, window, ahead):
+        self.folder, self.broker, self.window, self.ahead = folder, broker, window, ahead
 
     def command(self, library, direction, qos, size, count):
         program = str(pathlib.Path(self.folder, f"mqtt_bench_{library}"))
-        return [program, direction, "127.0.0.1", *map(str, (self.broker.port, qos, size, count, self.window))]
+        return [*self.ahead, program, direction, "127.0.0.1", *map(str, (self.broker.port, qos, size, count, self.window))]
 
     def instructions(self, library, direction, qos, size, count):
         """Of the client's whole process, counted by callgrind."""
@@ -156,13 +160,15 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 1400])
     parser.add_argument("--directions", nargs="+", default=["publish", "receive"])
     parser.add_argument("--instructions", action="store_true", help="count instructions, too (slow: valgrind)")
+    parser.add_argument("--realtime", action="store_true", help="ahead of other work on the machine")
     parser.add_argument("--libraries", nargs="+", default=LIBRARIES, choices=LIBRARIES)
     options = parser.parse_args()
     programs = os.environ.get("MQB_BIN", "build/bench/bin")
     with tempfile.TemporaryDirectory() as folder:
-        broker = Broker(folder)
+        ahead = ["chrt", "-f", "50"] if options.realtime else []
+        broker = Broker(folder, ahead)
         try:
-            bench = Bench(programs, broker, options.window)
+            bench = Bench(programs, broker, options.window, ahead)
             for direction in options.directions:
                 for qos in options.qos:
                     for size in options.sizes:

@@ -72,6 +72,7 @@ mqtt::Options Session::client_options(const Settings& settings) {
   options.send_buffer_size = 4U << 20;
   options.max_packet_size = 16U << 20;
   options.reconnect_max = std::chrono::seconds(1);
+  options.coalesce = std::chrono::milliseconds(0);  // somebody is watching
   return options;
 }
 
