@@ -532,8 +532,12 @@ void Board::Impl::on_connected(const mqtt::Connected& connected) {
   link_.ready(log_);
   python_.connection_changed(true);
   channels_.reconnected();
-  if (crashes_) crashes_->announce();
-  if (!std::exchange(was_connected_, true) && options_.first_connected) options_.first_connected();
+  const bool first = !std::exchange(was_connected_, true);
+  // Both may write to storage: the status goes out before.
+  post([this, first] {
+    if (crashes_) crashes_->announce();
+    if (first && options_.first_connected) options_.first_connected();
+  });
 }
 
 void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {

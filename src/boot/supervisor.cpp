@@ -18,10 +18,10 @@
 namespace mqboard::boot {
 namespace {
 
-constexpr Millis kDumpTime{500};        // for a starving firmware to say what it is doing
-constexpr Millis kStopTime{10'000};     // for an orderly stop
-constexpr Millis kWatchInterval{1000};  // the watchdog is looked at this often at least
-constexpr Millis kHopelessPause{500};   // between starts of a board that fails again and again
+constexpr Millis kDumpTime{500};         // for a starving firmware to say what it is doing
+constexpr Millis kStopTime{10'000};      // for an orderly stop
+constexpr Millis kWatchInterval{1000};   // the watchdog is looked at this often at least
+constexpr Millis kHopelessSpacing{500};  // of the starts of a board that fails again and again
 constexpr std::size_t kQuotedLog = 12 * 1024;
 constexpr std::int64_t kClockUnset = 1'600'000'000;  // a wall clock before this has never been set
 
@@ -264,14 +264,20 @@ void Supervisor::report(const Death& death, const ProcessEnd& end) {
                detail.c_str());
 }
 
+// Fails by itself again and again. Who kills it from outside, however often, sets the pace himself.
+bool Supervisor::hopeless(const Death& death) const {
+  const int many = 2 * std::max<int>(3, options_.max_failed_boots);
+  return system_.choice.failed_boots >= many && death.report != CrashCause::killed;
+}
+
 bool Supervisor::pause(Death& death) {
   Millis length{0};
   if (death.cause == ResetCause::deep_sleep) {
     length = death.sleep.count() == 0 ? kMaxDeepSleep : death.sleep;
     hardware_.notify("STATUS=Asleep");
-  } else {
-    const int hopeless = 2 * std::max<int>(3, options_.max_failed_boots);
-    if (system_.choice.failed_boots >= hopeless) length = kHopelessPause;
+  } else if (hopeless(death)) {
+    const auto lived = std::chrono::duration_cast<Millis>(Clock::now() - started_);
+    length = std::max(Millis{0}, kHopelessSpacing - lived);
   }
   switch (hardware_.wait(-1, Clock::now() + length)) {
     case Hardware::Event::stop:

@@ -35,6 +35,7 @@ class Supervisor final : public BootObserver {
   void starve(FirmwareProcess& process);
   void report(const Death& death, const ProcessEnd& end);
   [[nodiscard]] std::string describe(const Death& death, const ProcessEnd& end) const;
+  [[nodiscard]] bool hopeless(const Death& death) const;
   // False when mqboot is to stop.
   bool pause(Death& death);
   void power_down();

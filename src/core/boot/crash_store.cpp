@@ -73,8 +73,9 @@ FsResult<CrashId> CrashStore::add(const CrashReport& report) {
   if (!kept) return Failure{kept.error()};
   std::span<Entry> entries = *kept;
   const CrashId id = entries.empty() ? 1 : entries.back().id % kMaxId + 1;
+  // Not synced: that is done with the new report, and until then there may be one more after a power cut.
   const auto drop_oldest = [&] {
-    (void)remove(entries.front().id);
+    (void)files_.remove_file(ReportPath(entries.front().id).view());
     entries = entries.subspan(1);
   };
   while (entries.size() >= kMaxReports) drop_oldest();
@@ -86,6 +87,7 @@ FsResult<CrashId> CrashStore::add(const CrashReport& report) {
     if (stored) return id;
     if (stored.error() != FsError::no_space || entries.empty()) return Failure{stored.error()};
     drop_oldest();
+    (void)files_.sync_directory(kDirectory);  // what was removed may keep its room until then
   }
 }
 
