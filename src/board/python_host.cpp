@@ -10,6 +10,7 @@
 #include "board/host_facts.hpp"
 #include "board/log_levels.hpp"
 #include "board/text.hpp"
+#include "port/linux/death_note.hpp"
 
 namespace mqboard::board {
 
@@ -171,6 +172,7 @@ void PythonHost::attach(python::Runtime& runtime) {
 }
 
 void PythonHost::started(unsigned generation) {
+  port::note_overflow_of_this_thread("python");
   if (generation > 1) runtime_->exec(launcher_source(), "launcher", nullptr);
 }
 

@@ -43,6 +43,8 @@ struct HeapUse {
 
 // A good size for the stack of a thread that runs a Machine. Translated code that needs more traps.
 inline constexpr std::size_t kNativeStackBytes = 2 * 1024 * 1024;
+// … and for what ends it: no frame of the host's functions jumps over that, so an overflow is always a fault.
+inline constexpr std::size_t kNativeGuardBytes = 1024 * 1024;
 
 class Machine {
  public:

@@ -114,6 +114,7 @@ void Runtime::Impl::start() {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kNativeStackBytes);
+  pthread_attr_setguardsize(&attributes, kNativeGuardBytes);
   const int status = pthread_create(&thread_, &attributes, thread_main, this);
   pthread_attr_destroy(&attributes);
   if (status != 0) throw std::runtime_error("cannot start the Python thread");

@@ -12,10 +12,11 @@ IMAGE_TOOL = BIN / "mqboard-image"
 
 
 class BootedBoard(Board):
-    """Its `process` is mqboot; slots/ is beside flash/. `options` are mqboot's."""
+    """Its `process` is mqboot; slots/ is beside flash/. `options` are mqboot's, `preload` a library for it all."""
 
-    def __init__(self, *arguments, options=(), **named):
+    def __init__(self, *arguments, options=(), preload=None, **named):
         self.options = options
+        self.env = os.environ | {"LD_PRELOAD": str(preload)} if preload else None
         self.killed = None
         super().__init__(*arguments, **named)
 
@@ -25,7 +26,7 @@ class BootedBoard(Board):
 
     def start(self):
         self.process = Process([BIN / "mqboot", "--slots", self.slots, "--flash", self.flash, "--config", self.config,
-                                "--factory", BIN / "mqboardd", *self.options], self.directory, "mqboot")
+                                "--factory", BIN / "mqboardd", *self.options], self.directory, "mqboot", self.env)
 
     def firmware_pid(self):
         """The process that is the firmware, or None between two."""

@@ -93,6 +93,19 @@ class Crash(BootTest):
         self.facts_hold(report, boot=2)
         self.assertIn("epoll_wait", self.section(report, "backtrace"))
 
+    def test_a_stack_overflow_names_the_thread_and_has_a_backtrace(self):
+        board = self.booted(self.server, preload=BIN / "mqb_deep_fstatvfs.so")
+        log = self.peer(self.server, "gateway/test/log")
+        for number, (thread, request) in enumerate((("python", ("eval", "import os; os.statvfs('/')")),
+                                                    ("main", ("info",))), 1):
+            self.start_mqboard(board, *request)
+            log.wait_for(lambda m, id_=number: b"crash report %08d: signal: SIGSEGV: stack" % id_ in m.payload,
+                         f"the announcement of report {number}")
+            report = self.crash_report(board, f"signal: SIGSEGV: stack overflow of thread {thread}")
+            self.facts_hold(report, boot=number)
+            self.assertRegex(self.section(report, "backtrace"),
+                             r"^signal 11 at address 0x[0-9a-f]+\n#0 mqb_deep_fstatvfs.so\+0x[0-9a-f]+\n")
+
     def test_a_hung_application_is_reset_and_where_it_hung_is_kept(self):
         board = self.booted(self.server, config=FAST_WATCHDOG, board='modules = ["hanging"]',
                             files={"hanging.py": HANGING})

@@ -2,6 +2,8 @@
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -24,9 +26,41 @@ namespace {
 constexpr int kFatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
 constexpr std::size_t kMaxFrames = 48;
 constexpr std::size_t kSignalStack = 64 * 1024;
+// A fault so little below the end of a stack is its overflow: a guard of this size is what ends it.
+constexpr std::uintptr_t kOverflowReach = 1024 * 1024;
+constexpr std::uintptr_t kPage = 4096;
 
 std::optional<boot::RtcNote> death_note;
 int dump_asked = -1;
+
+// Of the calling thread, for its signal handler.
+struct OwnStack {
+  const char* thread = nullptr;
+  std::uintptr_t end = 0;  // lowest address
+};
+constinit thread_local OwnStack own_stack;
+
+// The stack on which a thread that has used up its own says so; as long as the thread lives.
+class SignalStack {
+ public:
+  SignalStack() {
+    memory_ = ::mmap(nullptr, kSignalStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory_ == MAP_FAILED) return;
+    const stack_t stack{.ss_sp = memory_, .ss_flags = 0, .ss_size = kSignalStack};
+    ::sigaltstack(&stack, nullptr);
+  }
+  ~SignalStack() {
+    if (memory_ == MAP_FAILED) return;
+    const stack_t none{.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};
+    ::sigaltstack(&none, nullptr);
+    ::munmap(memory_, kSignalStack);
+  }
+  SignalStack(const SignalStack&) = delete;
+  SignalStack& operator=(const SignalStack&) = delete;
+
+ private:
+  void* memory_;
+};
 
 // A line of bounded length, made without memory from the heap.
 class Line {
@@ -93,6 +127,30 @@ void note_backtrace() {
   }
 }
 
+void note_cause(std::string_view cause, std::string_view detail) {
+  Line line;
+  line << "cause: " << cause << " ";
+  for (const char c : detail) line << (c == '\n' ? std::string_view(" ") : std::string_view(&c, 1));
+  line.write();
+}
+
+bool is_overflow(int number, const siginfo_t& info) {
+  if (own_stack.thread == nullptr || info.si_code == SI_USER) return false;
+  if (number != SIGSEGV && number != SIGBUS) return false;
+  const auto address = reinterpret_cast<std::uintptr_t>(info.si_addr);
+  return address < own_stack.end + kPage && address + kOverflowReach >= own_stack.end;
+}
+
+void note_overflow(int number) {
+  std::array<char, 100> room;
+  std::size_t size = 0;
+  for (const std::string_view part :
+       {number == SIGBUS ? "SIGBUS" : "SIGSEGV", ": stack overflow of thread ", own_stack.thread}) {
+    size += part.copy(room.data() + size, room.size() - size);
+  }
+  note_cause("signal", {room.data(), size});
+}
+
 void note_signal(int number, const siginfo_t& info) {
   death_note->append("[backtrace]\n");
   Line line;
@@ -110,6 +168,7 @@ void note_signal(int number, const siginfo_t& info) {
 // Their disposition is the default again: should this fail too, the process dies with what it has said so
 // far.
 extern "C" void die_of_signal(int number, siginfo_t* info, void*) {
+  if (is_overflow(number, *info)) note_overflow(number);
   note_signal(number, *info);
   ::raise(number);
 }
@@ -132,13 +191,6 @@ std::string type_name() {
   return name;
 }
 
-void note_cause(std::string_view cause, std::string_view detail) {
-  Line line;
-  line << "cause: " << cause << " ";
-  for (const char c : detail) line << (c == '\n' ? std::string_view(" ") : std::string_view(&c, 1));
-  line.write();
-}
-
 [[noreturn]] void die_of_exception() {
   try {
     if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
@@ -155,12 +207,21 @@ void note_cause(std::string_view cause, std::string_view detail) {
 
 }  // namespace
 
+void note_overflow_of_this_thread(const char* thread) {
+  static thread_local const SignalStack stack;
+  pthread_attr_t attributes;
+  if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return;
+  void* lowest = nullptr;
+  std::size_t bytes = 0;
+  ::pthread_attr_getstack(&attributes, &lowest, &bytes);
+  ::pthread_attr_destroy(&attributes);
+  own_stack = {.thread = thread, .end = reinterpret_cast<std::uintptr_t>(lowest)};
+}
+
 void write_death_notes(boot::RtcNote note, int asked) {
   death_note = note;
   dump_asked = asked;
-  static std::array<char, kSignalStack> memory;
-  const stack_t stack{.ss_sp = memory.data(), .ss_flags = 0, .ss_size = memory.size()};
-  ::sigaltstack(&stack, nullptr);
+  note_overflow_of_this_thread("main");
   struct sigaction action {};
   sigemptyset(&action.sa_mask);
   action.sa_sigaction = die_of_signal;

@@ -12,8 +12,12 @@ namespace mqboard::port {
 // increments the eventfd `asked` (-1: none), and the process goes on.
 //
 // A frame is written as module+offset, to be looked up with addr2line in the same build, and by its symbol
-// where the module exports it. Call once, before there are other threads. The calling thread can also report
-// the overflow of its stack.
+// where the module exports it. Call once, before there are other threads.
 void write_death_notes(boot::RtcNote note, int asked);
+
+// Lets the calling thread tell of the overflow of its stack too, under the name `thread`, which has to stay.
+// Every thread that runs the board's code calls it; write_death_notes() does for the thread that calls it,
+// "main".
+void note_overflow_of_this_thread(const char* thread);
 
 }  // namespace mqboard::port

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -24,6 +25,23 @@ namespace {
 using boot::CrashCause;
 using testing::ContainsRegex;
 using testing::HasSubstr;
+
+// Calls itself until the stack ends. Each frame is written to at its far end only, as one that holds a large
+// array is: a guard of a page would be jumped over.
+int overflow(int depth) {
+  volatile char frame[20'000];
+  frame[0] = static_cast<char>(depth);
+  return depth < 0 ? 0 : overflow(depth + 1) + frame[0];
+}
+
+void in_thread(void* (*run)(void*)) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setguardsize(&attributes, std::size_t{1024} * 1024);
+  pthread_t thread{};
+  pthread_create(&thread, &attributes, run, nullptr);
+  pthread_join(thread, nullptr);
+}
 
 class DeathNoteTest : public testing::Test {
  protected:
@@ -88,6 +106,49 @@ TEST_F(DeathNoteTest, FailedAllocation_IsOutOfMemory) {
 TEST_F(DeathNoteTest, ThrownNumber_IsACppExceptionOfItsType) {
   EXPECT_EQ(die_of(5), SIGABRT);
   EXPECT_EQ(note().detail, "int");
+}
+
+TEST_F(DeathNoteTest, OverflowOfTheFirstThread_IsTheDetailAndHasItsFrames) {
+  EXPECT_EQ(die([] { overflow(0); }), SIGSEGV);
+  EXPECT_EQ(note().cause, CrashCause::signal);
+  EXPECT_EQ(note().detail, "SIGSEGV: stack overflow of thread main");
+  EXPECT_THAT(std::string(note().backtrace),
+              ContainsRegex("^signal 11 at address 0x[0-9a-f]+\n#0 mqb_port_test\\+0x[0-9a-f]+"));
+}
+
+TEST_F(DeathNoteTest, OverflowOfAnotherThread_NamesIt) {
+  const auto run = [](void*) -> void* {
+    note_overflow_of_this_thread("python");
+    overflow(0);
+    return nullptr;
+  };
+  EXPECT_EQ(die([run] { in_thread(run); }), SIGSEGV);
+  EXPECT_EQ(note().detail, "SIGSEGV: stack overflow of thread python");
+  EXPECT_THAT(std::string(note().backtrace), HasSubstr("#20 mqb_port_test"));
+}
+
+TEST_F(DeathNoteTest, FaultElsewhere_IsNoOverflow) {
+  EXPECT_EQ(die([] {
+              volatile int* volatile nowhere = nullptr;
+              *nowhere = 1;
+            }),
+            SIGSEGV);
+  EXPECT_FALSE(note().cause);
+  EXPECT_THAT(std::string(note().backtrace), ContainsRegex("^signal 11 at address 0x0\n#0 "));
+}
+
+// Its stack for signals goes with the thread.
+TEST_F(DeathNoteTest, ThreadThatHasEnded_LeavesTheOthersTheirNotes) {
+  const auto run = [](void*) -> void* {
+    note_overflow_of_this_thread("short");
+    return nullptr;
+  };
+  EXPECT_EQ(die([run] {
+              in_thread(run);
+              overflow(0);
+            }),
+            SIGSEGV);
+  EXPECT_EQ(note().detail, "SIGSEGV: stack overflow of thread main");
 }
 
 TEST_F(DeathNoteTest, Quit_NotesABacktraceAndGoesOn) {
