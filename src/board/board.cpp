@@ -98,10 +98,21 @@ class Board::Impl final : public Interpreter {
   void on_interpreter_crash(const python::Crash& crash);
   void on_in_order();
   void post(std::function<void()> function);
+  // What a timer calls: not when it was cancelled, and not when it was too late for that and the board is
+  // gone.
+  template<class Function>
+  auto when_due(Function function) {
+    return [weak = std::weak_ptr(alive_),
+            function = std::move(function)](const boost::system::error_code& error) mutable {
+      if (!error && weak.lock()) function();
+    };
+  }
   void wake_channels_at(TimePoint when);
   void tick_while_busy();
   void tick_every_second();
   void sleep_if_due();
+  void arm_watchdog();
+  [[nodiscard]] bool on_trial() const;
   void say_hello();
   void clean_up();
   void save_levels();
@@ -242,10 +253,7 @@ Services Board::Impl::make_services() {
           .after =
               [this](std::chrono::milliseconds delay, std::function<void()> function) {
                 const auto timer = std::make_shared<asio::steady_timer>(executor_, delay);
-                timer->async_wait([weak = std::weak_ptr(alive_), timer,
-                                   function = std::move(function)](const boost::system::error_code& error) {
-                  if (!error && weak.lock()) function();
-                });
+                timer->async_wait(when_due([timer, function = std::move(function)] { function(); }));
               }};
 }
 
@@ -353,7 +361,7 @@ asio::awaitable<Ending> Board::Impl::run() {
     for (const auto& [logger, level] : options_.state->levels()) log_.set_level(logger, level);
   }
   say_hello();
-  if (config().watchdog.enabled) boot().arm_watchdog(config().watchdog.timeout);
+  arm_watchdog();
   python_.attach(runtime_);
   link_.start();
   if (link_watch_) {
@@ -405,6 +413,17 @@ void Board::Impl::end_now(const Ending& ending) {
   ended_.expires_at(asio::steady_timer::time_point::min());
 }
 
+bool Board::Impl::on_trial() const {
+  return boot().system().choice.kind == boot::BootKind::trial && !boot().rtc().control().confirmed();
+}
+
+// A trial has to prove itself also where no watchdog is wanted. Else that is off then: mqboot's own, which
+// counted until here, would not be fed.
+void Board::Impl::arm_watchdog() {
+  const bool wanted = config().watchdog.enabled || on_trial();
+  boot().arm_watchdog(wanted ? Millis{config().watchdog.timeout} : Millis{0});
+}
+
 void Board::Impl::say_hello() {
   const auto& system = boot().system();
   log(kInfo, concat("mqboardd ", MQB_VERSION, ", ", config().prefix, ", boot ", system.boot_count,
@@ -448,6 +467,7 @@ void Board::Impl::on_in_order() {
   if (const auto confirmed = boot().set_in_order(); !confirmed) {
     log(kError, concat("the firmware could not be confirmed: ", describe(confirmed.error())));
   }
+  arm_watchdog();
   python_.slots_changed();
   log(kInfo, concat("in order: manageable for ", config().watchdog.all_ok.count(), " s"));
   link_.announce();
@@ -458,19 +478,15 @@ void Board::Impl::on_in_order() {
 }
 
 void Board::Impl::sleep_if_due() {
-  const port::BootClient& system = boot();
-  const bool on_trial =
-      system.system().choice.kind == boot::BootKind::trial && !system.rtc().control().confirmed();
   const PowerService::Facts facts{.serving = v1_.serving() || channels_.open_channels() != 0,
                                   .transferring = v1_.receiving(),
-                                  .on_trial = on_trial || system.system().safe_mode()};
+                                  .on_trial = on_trial() || boot().system().safe_mode()};
   if (const auto sleep = power_.due(now(), facts)) end_now(*sleep);
 }
 
 void Board::Impl::tick_every_second() {
-  second_timer_.expires_after(std::min<std::chrono::milliseconds>(1s, config().watchdog.timeout / 8));
-  second_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  second_timer_.expires_after(std::min<Millis>(1s, Millis{config().watchdog.timeout} / 8));
+  second_timer_.async_wait(when_due([this] {
     watchdog_.tick(now(), link_.connected());
     // Under mqboot the watchdog is its business, and its proof.
     if (python_.application_starved()) boot().arm_watchdog(1ms);
@@ -483,7 +499,7 @@ void Board::Impl::tick_every_second() {
     if (link_watch_) link_watch_->tick(now());
     sleep_if_due();
     tick_every_second();
-  });
+  }));
 }
 
 void Board::Impl::wake_channels_at(TimePoint when) {
@@ -492,9 +508,7 @@ void Board::Impl::wake_channels_at(TimePoint when) {
     return;
   }
   channel_timer_.expires_at(std::chrono::steady_clock::time_point(when.time_since_epoch()));
-  channel_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) channels_.on_timer();
-  });
+  channel_timer_.async_wait(when_due([this] { channels_.on_timer(); }));
 }
 
 void Board::Impl::on_message(const mqtt::MessageView& message) {
@@ -514,12 +528,11 @@ void Board::Impl::tick_while_busy() {
   if (ticking_ || !v1_.busy()) return;
   ticking_ = true;
   busy_timer_.expires_after(V1Service::kLiveAfter);
-  busy_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  busy_timer_.async_wait(when_due([this] {
     ticking_ = false;
     v1_.tick(now());
     tick_while_busy();
-  });
+  }));
 }
 
 void Board::Impl::on_connected(const mqtt::Connected& connected) {

@@ -305,6 +305,38 @@ TEST_F(MqbootTest, CrashingHangingAndNeverConfirmedUpdates_RollBack) {
   EXPECT_THAT(crash_reports().back(), HasSubstr("cause: trial_expired\n"));
 }
 
+TEST_F(MqbootTest, TrialThatOnlySleeps_IsOverAfterThreeShortSleeps) {
+  start_factory({"--trial-timeout", "0.2"});
+  (void)next_start();
+  install_and_try(image("1.0"));
+  (void)next_start();
+  EXPECT_EQ(command("in_order"), "ok");
+  install_and_try(image("2.0"));
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    EXPECT_EQ(next_start()["version"], "2.0") << attempt;
+    send("reset sleep none application 86400000");
+  }
+  EXPECT_EQ(next_start()["version"], "1.0");
+}
+
+// The watchdog of a trial cannot be switched off; that of the image it has become can.
+TEST_F(MqbootTest, WatchdogSwitchedOff_StaysOnForATrialUntilItIsConfirmed) {
+  start_factory({"--watchdog", "0.3"});
+  (void)next_start();
+  EXPECT_EQ(command("arm 0"), "ok");
+  install_and_try(image("1.0"));
+  (void)next_start();
+  EXPECT_EQ(command("arm 0"), "ok");
+  EXPECT_EQ(next_start()["cause"], "watchdog");
+  EXPECT_EQ(command("arm 0"), "ok");
+  install_and_try(image("1.1"));
+  (void)next_start();
+  EXPECT_EQ(command("in_order"), "ok");
+  EXPECT_EQ(command("arm 0"), "ok");
+  pollfd said{.fd = report_reader_.get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&said, 1, 1000), 0) << "the board was reset";
+}
+
 TEST_F(MqbootTest, ForgedTruncatedAndDowngradedUpdates_AreRefused) {
   start_factory();
   (void)next_start();

@@ -168,7 +168,6 @@ std::optional<FirmwareProcess> Supervisor::launch(Start start) {
 ProcessEnd Supervisor::watch(FirmwareProcess& process) {
   using Intervention = ProcessEnd::Intervention;
   const RtcControl control = rtc().control();
-  const bool trial = system_.choice.kind == BootKind::trial;
   Intervention intervention = Intervention::none;
   std::uint32_t pats = control.pats();
   Millis armed = control.watchdog_timeout();
@@ -188,6 +187,7 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
       break;
     }
     const auto now = Clock::now();
+    const bool trial = on_trial();
     // A trial cannot switch the watchdog off.
     Millis timeout = control.watchdog_timeout();
     if (trial && timeout.count() == 0) timeout = options_.watchdog_timeout;
@@ -197,7 +197,7 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
       patted = now;
     }
     const bool starving = armed.count() != 0 && now - patted > armed;
-    const bool expired = trial && !control.confirmed() && now - started_ > options_.trial_timeout;
+    const bool expired = trial && now - started_ > options_.trial_timeout;
     if (!starving && !expired) continue;
     intervention = starving ? Intervention::starved : Intervention::trial_expired;
     starve(process);
@@ -209,6 +209,10 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
           .code = end.code,
           .intervention = intervention,
           .out_of_memory = kernel_kills() != kernel_kills_};
+}
+
+bool Supervisor::on_trial() const {
+  return system_.choice.kind == BootKind::trial && !rtc().control().confirmed();
 }
 
 void Supervisor::stop(FirmwareProcess& process) {
@@ -274,6 +278,8 @@ bool Supervisor::pause(Death& death) {
   Millis length{0};
   if (death.cause == ResetCause::deep_sleep) {
     length = death.sleep.count() == 0 ? kMaxDeepSleep : death.sleep;
+    // Nobody shall wait for days until a firmware that does nothing but sleep has used up its trial.
+    if (on_trial()) length = std::min(length, options_.trial_timeout);
     hardware_.notify("STATUS=Asleep");
   } else if (hopeless(death)) {
     const auto lived = std::chrono::duration_cast<Millis>(Clock::now() - started_);

@@ -31,6 +31,8 @@ class Supervisor final : public BootObserver {
   std::optional<Start> choose();
   std::optional<FirmwareProcess> launch(Start start);
   ProcessEnd watch(FirmwareProcess& process);
+  // Of the image that runs, or ran last, and not confirmed yet.
+  [[nodiscard]] bool on_trial() const;
   void stop(FirmwareProcess& process);
   void starve(FirmwareProcess& process);
   void report(const Death& death, const ProcessEnd& end);

@@ -4,7 +4,7 @@ import json
 import unittest
 
 from booted import BootTest, ImageFactory
-from harness import BIN
+from harness import BIN, wait_until
 
 BROKEN = BIN / "mqb_broken_firmware"
 
@@ -74,6 +74,36 @@ class Ota(BootTest):
         self.check(self.mqboard(board, "reset", "--wait"))
         after = self.ota(board)
         self.assertEqual((after["running"], after["b"]["state"], after["b"]["reason"]), ("a", "bad", "reset"))
+
+    def test_a_trial_that_does_not_reach_its_broker_goes_back(self):
+        board = self.updatable(config='[watchdog]\ntimeout = "6s"\nallok = "60s"\n')
+        self.install(board, self.images.image("1.1", ending=b"1"), "--wait", "--confirm")
+        self.install(board, self.images.image("1.2", ending=b"2"))
+        self.check(self.mqboard(board, "reset"))
+        self.server.stop()
+        wait_until(lambda: "slot b is bad: watchdog" in board.process.stderr(), "the end of the trial")
+        self.server.start()
+        self.wait_online(board)
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["b"]["state"], after["b"]["reason"]), ("a", "bad", "watchdog"))
+        # Of the run that was the trial; the one after it had no broker either.
+        name = next(iter(self.crash_reports(board)))
+        report = self.check(self.mqboard(board, "crash", "get", name)).text
+        self.assertEqual((self.field(report, "cause"), self.field(report, "firmware")), ("watchdog", "1.2"))
+        self.assertEqual(self.field(report, "image"), "b trial normal")
+        self.assertIn("not connected", self.section(report, "log"))
+
+    def test_a_trial_that_is_alive_but_not_confirmed_in_time_goes_back(self):
+        """There is no [watchdog]: only the trial has one."""
+        board = self.updatable(options=["--trial-timeout", "6"])
+        self.install(board, self.images.image("1.1", ending=b"1"), "--wait", "--confirm")
+        self.install(board, self.images.image("1.2", ending=b"2"), "--wait")
+        self.assertEqual(self.ota(board)["running"], "b")
+        board.statuses.wait_for(lambda s: s["boot"]["reset_cause"] == "watchdog", "the end of the trial")
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["b"]["state"], after["b"]["reason"]), ("a", "bad", "watchdog"))
+        report = self.crash_report(board, "trial_expired: not confirmed within 6000 ms")
+        self.assertEqual((self.field(report, "firmware"), self.field(report, "image")), ("1.2", "b trial normal"))
 
     def test_images_that_are_not_for_this_board_change_nothing(self):
         board = self.updatable()

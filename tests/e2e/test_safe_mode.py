@@ -2,6 +2,7 @@
 """A board whose application takes it down again and again comes up without it, and is repaired over MQTT."""
 import json
 import threading
+import time
 import unittest
 
 from booted import BootTest
@@ -56,6 +57,14 @@ class SafeMode(BootTest):
         self.assertTrue(safe["boot"]["safe_mode"])
         back = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after safe mode")
         self.assertFalse(back["boot"]["safe_mode"])
+
+    def test_a_board_without_a_watchdog_of_its_own_is_not_reset_by_mqboots(self):
+        board = self.booted(self.server, options=["--watchdog", "1"])
+        begin = time.monotonic()
+        # As long as it takes a board that is not fed to be reset, and again.
+        wait_until(lambda: time.monotonic() - begin > 4, "twice the watchdog's time-out, and more")
+        self.assertEqual(self.check(self.mqboard(board, "eval", "45+876")).text, "921\n")
+        self.assertEqual((list(board.statuses.lives()), self.crash_reports(board)), ([1], {}))
 
     def test_look_alike_feeds_do_not_keep_a_hung_board_alive(self):
         """Whoever sees the board's feeds repeats them, and makes up more."""
