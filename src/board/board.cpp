@@ -95,15 +95,13 @@ class Board::Impl final : public Interpreter {
   void on_message(const mqtt::MessageView& message);
   void on_connected(const mqtt::Connected& connected);
   void on_disconnected(const mqtt::Disconnected& disconnected);
+  void say_not_connected(const mqtt::Error& error);
   void on_interpreter_crash(const python::Crash& crash);
   void on_in_order();
   void post(std::function<void()> function);
-  // What a timer calls: not when it was cancelled, and not when it was too late for that and the board is
-  // gone.
-  template<class Function>
-  auto when_due(Function function) {
-    return [weak = std::weak_ptr(alive_),
-            function = std::move(function)](const boost::system::error_code& error) mutable {
+  // For a timer: not when it was cancelled, nor when it was too late for that and the board is gone.
+  auto when_due(std::function<void()> function) {
+    return [weak = std::weak_ptr(alive_), function = std::move(function)](const auto& error) {
       if (!error && weak.lock()) function();
     };
   }
@@ -310,6 +308,7 @@ MqttLink::Handlers Board::Impl::link_handlers() {
   return {.message = [this](const mqtt::MessageView& message) { on_message(message); },
           .connected = [this](const mqtt::Connected& connected) { on_connected(connected); },
           .disconnected = [this](const mqtt::Disconnected& disconnected) { on_disconnected(disconnected); },
+          .connect_failed = [this](const mqtt::Error& error) { say_not_connected(error); },
           .suspect =
               [this](const mqtt::Error& error) {
                 if (link_watch_) link_watch_->suspect(error.message());
@@ -556,9 +555,13 @@ void Board::Impl::on_connected(const mqtt::Connected& connected) {
 void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {
   log_.disconnected();
   if (python_.connected()) python_.connection_changed(false);
-  if (disconnected.error == mqtt::Errc::cancelled) return;  // our own doing
+  say_not_connected(disconnected.error);
+}
+
+void Board::Impl::say_not_connected(const mqtt::Error& error) {
+  if (error == mqtt::Errc::cancelled) return;  // our own doing
   // The same failure again and again is one line.
-  std::string trouble = disconnected.error.message();
+  std::string trouble = error.message();
   if (trouble == last_trouble_) return;
   log(kWarning, concat("not connected: ", trouble));
   last_trouble_ = std::move(trouble);

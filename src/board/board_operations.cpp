@@ -52,27 +52,29 @@ class LogFollow final : public Operation {
   const LogService::Follower follower_;
 };
 
-// The image follows its request; it is checked as it arrives and once more as it was stored.
+// The image is checked as it arrives and once more as it was stored.
 class Install final : public Operation {
  public:
   Install(const Request& request, Services& services, Reply& reply)
       : services_(services), reply_(reply), size_(request.fields.number(Field::size).value_or(0)) {
-    auto opened = services.updates->open(request.sha256().value_or(Sha256{}));
+    const bool resume = request.fields.flag(Field::resume);
+    const Sha256 image = request.sha256().value_or(Sha256{});
+    auto opened = resume ? services.updates->resume(image) : services.updates->open(image);
     if (!opened) {
       reply.finish(opened.error());
       return;
     }
     sink_ = std::move(*opened);
-    if (!request.fields.flag(Field::resume)) return;
-    reply.fields(RecordKind::head, [](FieldWriter& head) { head.number(Field::offset, 0); });
+    if (resume) tell(sink_->found());
   }
   ~Install() override {
-    if (sink_) sink_->abort();
+    if (sink_) sink_->suspend();
   }
   Install(const Install&) = delete;
   Install& operator=(const Install&) = delete;
 
   void piece(const command::RecordReader::Piece& piece) override {
+    if (piece.kind == RecordKind::head && sink_) return go_on_from(piece.payload);
     if (piece.kind != RecordKind::body || !sink_) return;
     if (piece.payload.size() > size_ - received_)
       return give_up({StatusCode::malformed, "more than announced"});
@@ -81,6 +83,7 @@ class Install final : public Operation {
   }
 
   void ended() override {
+    if (identical_) return reply_.finish();
     if (!sink_) return;
     if (received_ != size_) return give_up({StatusCode::malformed, "less than announced"});
     const Status stored = std::exchange(sink_, nullptr)->commit();
@@ -89,7 +92,30 @@ class Install final : public Operation {
     reply_.finish(stored);
   }
 
+  // What has arrived is kept for the next attempt.
+  void cancel(Reply& reply) override { reply.finish({StatusCode::cancelled, "firmware"}); }
+
  private:
+  void tell(const UpdateSink::Found& found) {
+    if (found.identical) {
+      identical_ = true;
+      sink_.reset();
+      return reply_.fields(RecordKind::head, [](FieldWriter& head) { head.flag(Field::identical); });
+    }
+    reply_.fields(RecordKind::head, [&](FieldWriter& head) {
+      head.number(Field::offset, found.bytes).bytes(Field::sha256, found.hash);
+    });
+  }
+
+  void go_on_from(Bytes head) {
+    const std::uint64_t offset = command::Fields(head).number(Field::offset).value_or(0);
+    if (offset == 0) return;  // the first write begins anew
+    if (offset != sink_->found().bytes || offset > size_ || received_ != 0)
+      return give_up({StatusCode::malformed, "cannot continue there"});
+    received_ = offset;
+    if (const Status there = sink_->go_on(); !there.ok()) give_up(there);
+  }
+
   void give_up(const Status& status) {
     std::exchange(sink_, nullptr)->abort();
     reply_.finish(status);
@@ -100,6 +126,7 @@ class Install final : public Operation {
   const std::uint64_t size_;
   std::uint64_t received_ = 0;
   std::unique_ptr<UpdateSink> sink_;
+  bool identical_ = false;
 };
 
 Status log_level(const Request& request, Services& services, Reply& reply) {

@@ -127,6 +127,8 @@ void MqttLink::on_event(const mqtt::ConnectionEvent& event) {
   } else if (const auto* down = std::get_if<mqtt::Disconnected>(&event)) {
     connected_ = false;
     handlers_.disconnected(*down);
+  } else if (const auto* failed = std::get_if<mqtt::ConnectFailed>(&event)) {
+    handlers_.connect_failed(failed->error);
   } else if (const auto* suspect = std::get_if<mqtt::LinkSuspect>(&event)) {
     handlers_.suspect(suspect->error);
   }

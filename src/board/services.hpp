@@ -61,10 +61,20 @@ class CrashReports {
   ~CrashReports() = default;
 };
 
-// Where an update goes. Destroyed after commit or abort.
+// Where an update goes. Destroyed after commit, abort or suspend.
 class UpdateSink : public command::TransferSink {
  public:
   virtual ~UpdateSink() = default;
+
+  // What Updates::resume() found: the whole image, installed already, or `bytes` of one with this hash.
+  struct Found {
+    bool identical = false;
+    std::uint64_t bytes = 0;
+    Sha256 hash{};
+  };
+  [[nodiscard]] virtual Found found() const { return {}; }
+  virtual command::Status go_on() { return {command::StatusCode::internal, ""}; }  // behind what was found
+  virtual void suspend() { abort(); }                                              // keeps what has arrived
 };
 
 // The firmware slots.
@@ -72,6 +82,10 @@ class Updates {
  public:
   // Begins writing the inactive slot; `announced` is the SHA-256 of the whole image file.
   virtual Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256& announced) = 0;
+  // … and finds what there is of it. Takes over from an installation of the same image that is under way.
+  virtual Result<std::unique_ptr<UpdateSink>, command::Status> resume(const Sha256& announced) {
+    return open(announced);
+  }
   virtual command::Status confirm() = 0;
   virtual command::Status roll_back() = 0;  // takes effect with the next reset
   virtual std::string status_json() = 0;

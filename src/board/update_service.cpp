@@ -70,16 +70,27 @@ void append_slot(std::string& json, const boot::SlotStore& slots, boot::SlotId s
 
 class UpdateService::Installation final : public UpdateSink {
  public:
-  explicit Installation(UpdateService& service) : service_(service) { service_.active_ = this; }
+  Installation(UpdateService& service, const Sha256& image, const Found& found)
+      : service_(service), image_(image), found_(found) {
+    service_.active_ = this;
+  }
   ~Installation() override { abort(); }
   Installation(const Installation&) = delete;
   Installation& operator=(const Installation&) = delete;
 
+  [[nodiscard]] const Sha256& image() const { return image_; }
+  [[nodiscard]] Found found() const override { return found_; }
+
+  Status go_on() override {
+    if (!active()) return taken_over();
+    return status_of(service_.installer_.go_on());
+  }
   Status write(Bytes data) override {
-    if (const auto written = service_.installer_.write(data); !written) return status_of(written.error());
-    return {};
+    if (!active()) return taken_over();
+    return status_of(service_.installer_.write(data));
   }
   Status commit() override {
+    if (!active()) return taken_over();
     const auto slot = service_.installer_.commit();
     release();
     if (!slot) return status_of(slot.error());
@@ -88,15 +99,30 @@ class UpdateService::Installation final : public UpdateSink {
     return {};
   }
   void abort() override {
-    if (service_.active_ == this) service_.installer_.abort();
+    if (active()) service_.installer_.abort();
+    release();
+  }
+  void suspend() override {
+    if (active()) service_.installer_.suspend();
     release();
   }
 
  private:
+  [[nodiscard]] bool active() const { return service_.active_ == this; }
   void release() {
-    if (service_.active_ == this) service_.active_ = nullptr;
+    if (active()) service_.active_ = nullptr;
   }
+  static Status status_of(const boot::InstallFailure& failure) { return board::status_of(failure); }
+  static Status status_of(const boot::InstallResult<void>& done) {
+    return done ? Status{} : status_of(done.error());
+  }
+  static Status taken_over() {
+    return {StatusCode::cancelled, "a newer installation of the same image goes on with it"};
+  }
+
   UpdateService& service_;
+  const Sha256 image_;
+  const Found found_;
 };
 
 UpdateService::UpdateService(port::BootClient& boot, const OtaConfig& config,
@@ -122,7 +148,20 @@ Result<std::unique_ptr<UpdateSink>, Status> UpdateService::open(const Sha256& an
   if (const auto begun = installer_.begin(boot_.system().choice.image, announced); !begun) {
     return Failure<Status>(status_of(begun.error()));
   }
-  return std::make_unique<Installation>(*this);
+  return std::make_unique<Installation>(*this, announced, UpdateSink::Found{});
+}
+
+Result<std::unique_ptr<UpdateSink>, Status> UpdateService::resume(const Sha256& announced) {
+  if (active_ != nullptr && active_->image() == announced) active_->suspend();
+  if (active_ != nullptr) return Failure<Status>({StatusCode::busy, "another update is being installed"});
+  const boot::BootImage running = boot_.system().choice.image;
+  UpdateSink::Found found{.identical = installer_.next_is(announced)};
+  if (!found.identical) {
+    const auto prefix = installer_.resume(running, announced);
+    if (!prefix) return Failure<Status>(status_of(prefix.error()));
+    found = {.bytes = prefix->bytes, .hash = prefix->hash};
+  }
+  return std::make_unique<Installation>(*this, announced, found);
 }
 
 Status UpdateService::confirm() {

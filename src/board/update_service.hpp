@@ -25,8 +25,10 @@ class UpdateService final : public Updates {
                 std::function<void(int, std::string_view)> report);
   ~UpdateService();
 
-  // One installation at a time.
+  // One installation at a time; resume() of the same image takes the place of the older one, mostly that of
+  // an operator who was cut off.
   Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256& announced) override;
+  Result<std::unique_ptr<UpdateSink>, command::Status> resume(const Sha256& announced) override;
   command::Status confirm() override;
   command::Status roll_back() override;
   std::string status_json() override;

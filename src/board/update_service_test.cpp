@@ -91,6 +91,41 @@ TEST_F(UpdateServiceTest, SecondInstallation_IsRefusedWhileOneIsUnderWay) {
   EXPECT_EQ(install(whole).code, StatusCode::ok) << "one that is given up makes room";
 }
 
+TEST_F(UpdateServiceTest, SuspendedInstallation_IsResumedBehindWhatIsThere) {
+  const std::string whole = image(key_);
+  const Sha256 hash = port::sha256(as_bytes(whole));
+  {
+    auto cut = service_->resume(hash);
+    EXPECT_EQ((*cut)->found().bytes, 0u);
+    EXPECT_EQ((*cut)->write(as_bytes(whole.substr(0, 6000))).code, StatusCode::ok);
+    (*cut)->suspend();
+  }
+  auto rest = service_->resume(hash);
+  ASSERT_EQ((*rest)->found().bytes, 6000u);
+  EXPECT_EQ((*rest)->found().hash, port::sha256(as_bytes(whole.substr(0, 6000))));
+  EXPECT_EQ((*rest)->go_on().code, StatusCode::ok);
+  EXPECT_EQ((*rest)->write(as_bytes(whole.substr(6000))).code, StatusCode::ok);
+  EXPECT_EQ((*rest)->commit().code, StatusCode::ok);
+  EXPECT_TRUE((*service_->resume(hash))->found().identical);
+}
+
+TEST_F(UpdateServiceTest, ResumeOfTheSameImage_TakesOverFromTheOneUnderWay) {
+  const std::string whole = image(key_);
+  const Sha256 hash = port::sha256(as_bytes(whole));
+  auto older = service_->resume(hash);
+  EXPECT_EQ((*older)->write(as_bytes(whole.substr(0, 6000))).code, StatusCode::ok);
+  auto newer = service_->resume(hash);
+  EXPECT_EQ((*newer)->found().bytes, 6000u);
+  EXPECT_EQ((*older)->write(as_bytes(whole.substr(6000))).code, StatusCode::cancelled);
+  EXPECT_EQ((*older)->commit().code, StatusCode::cancelled);
+  older->reset();
+  EXPECT_EQ((*newer)->go_on().code, StatusCode::ok);
+  EXPECT_EQ((*newer)->write(as_bytes(whole.substr(6000))).code, StatusCode::ok);
+  auto other = service_->resume(port::sha256(as_bytes("another image")));
+  EXPECT_EQ(other.error().code, StatusCode::busy);
+  EXPECT_EQ((*newer)->commit().code, StatusCode::ok);
+}
+
 TEST_F(UpdateServiceTest, PlainImage_IsTakenWhereTheConfigurationAllowsIt) {
   service_ = make({.allow_unsigned = true, .public_key = {}});
   EXPECT_EQ(install(std::string(10'000, 'x')).code, StatusCode::ok);

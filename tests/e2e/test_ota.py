@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Every kind of firmware image ends where docs/BOOT.md says, installed and looked at through `mqboard ota`."""
 import json
+import random
+import signal
 import unittest
 
 from booted import BootTest, ImageFactory
 from harness import BIN, wait_until
+from proxy import Proxy
 
 BROKEN = BIN / "mqb_broken_firmware"
 
@@ -15,10 +18,10 @@ class Ota(BootTest):
         self.server = self.broker()
         self.images = ImageFactory(self.directory)
 
-    def updatable(self, config="", options=()):
+    def updatable(self, config="", options=(), **more):
         slots = self.directory / "gateway_test" / "slots"
         self.images.trust(slots)
-        return self.booted(self.server, config=config, options=["--watchdog", "3", *options])
+        return self.booted(self.server, config=config, options=["--watchdog", "3", *options], **more)
 
     def ota(self, board):
         return json.loads(self.check(self.mqboard(board, "ota", "status", "-o", "json")).text)
@@ -49,6 +52,42 @@ class Ota(BootTest):
         after = self.ota(board)
         self.assertEqual((after["running"], after["b"]["state"], after["b"]["reason"]), ("a", "bad", "rolled back"))
         self.assertEqual(self.crash_reports(board), {})
+
+    def test_an_installation_goes_on_where_it_was_when_mqboard_the_board_and_the_broker_are_killed(self):
+        board = self.updatable(mqtt="reconnect_max = 0.5\n")
+        image = self.images.image("1.1", ending=random.Random(1).randbytes(3_000_000))
+        size = image.stat().st_size
+        link = Proxy(self.server.port, bytes_per_s=3_000_000)
+        self.addCleanup(link.close)
+
+        def install():
+            return self.start_mqboard(board, "ota", "install", image, env={"MQBOARD_SERVER": link.url})
+
+        def arrived(share):
+            wait_until(lambda: link.bytes_up > share * size, f"{share:.0%} of the image")
+            self.assertIsNone(process.poll(), "the installation is over already")
+
+        process = install()
+        arrived(0.3)
+        process.kill()
+        process.wait()
+        process = install()
+        arrived(0.5)
+        board.kill_firmware()
+        arrived(0.7)
+        self.server.restart(signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, (out, err))
+        again = link.bytes_up / size - 1
+        print(f"{size} bytes of image, {again:.1%} sent twice", flush=True)
+        self.assertLess(again, 0.2)
+        # One that is there already is not sent at all.
+        before = link.bytes_up
+        process = install()
+        process.communicate(timeout=30)
+        self.assertEqual((process.returncode, link.bytes_up - before < 10_000), (0, True))
+        self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual(self.ota(board)["running"], "a")
 
     def test_a_crashing_a_hanging_and_a_resetting_image_go_back_to_the_one_before(self):
         board = self.updatable()

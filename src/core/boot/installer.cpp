@@ -48,14 +48,59 @@ InstallResult<void> SlotInstaller::begin(BootImage running, const std::optional<
   stage_ = Stage::header;
   target_ = install_target(slots_, running);
   announced_ = announced;
+  start_over();
+  return {};
+}
+
+void SlotInstaller::start_over() {
   header_.reset();
   front_bytes_ = 0;
   received_ = 0;
+  found_ = 0;
+}
+
+InstallResult<ImagePrefix> SlotInstaller::resume(BootImage running, const std::optional<Sha256>& announced) {
+  if (const auto begun = begin(running, announced); !begun) return Failure{begun.error()};
+  // A record that says anything else is about an image that was whole.
+  if (slots_.record(target_).state != SlotState::empty) return ImagePrefix{};
+  const auto stored = read_stored();
+  if (!stored || front_bytes_ < front_.size() || !judge_header() || stored->bytes > limit()) {
+    start_over();
+    return ImagePrefix{};
+  }
+  found_ = stored->bytes;
+  return *stored;
+}
+
+InstallResult<void> SlotInstaller::go_on() {
+  if (stage_ != Stage::header || found_ == 0) return fail(ImageError::not_in_progress);
+  const auto file = slots_.files().open(SlotStore::image_path(target_), OpenMode::write);
+  if (!file) return fail(file.error());
+  file_ = *file;
+  open_ = true;
+  const auto end = slots_.files().seek(file_, 0, SeekFrom::end);
+  if (!end) return fail(end.error());
+  if (*end != found_) return fail(ImageError::not_recorded);
+  received_ = found_;
+  found_ = 0;
+  stage_ = Stage::payload;
   return {};
+}
+
+bool SlotInstaller::next_is(const Sha256& image) {
+  abort();
+  const SlotRecord& a = slots_.record(SlotId::a);
+  const SlotRecord& b = slots_.record(SlotId::b);
+  target_ = a.state == SlotState::fresh && (b.state != SlotState::fresh || a.order > b.order) ? SlotId::a
+                                                                                              : SlotId::b;
+  if (slots_.record(target_).state != SlotState::fresh) return false;
+  const auto stored = read_stored();
+  return stored && stored->hash == image;
 }
 
 InstallResult<void> SlotInstaller::write(Bytes data) {
   if (stage_ == Stage::idle) return fail(ImageError::not_in_progress);
+  if (found_ != 0) start_over();
   if (stage_ == Stage::header) {
     const std::size_t wanted = std::min(data.size(), front_.size() - front_bytes_);
     std::ranges::copy(data.first(wanted), front_.begin() + static_cast<std::ptrdiff_t>(front_bytes_));
@@ -69,18 +114,28 @@ InstallResult<void> SlotInstaller::write(Bytes data) {
 
 // With the front of the image complete, or, for a short plain image, all of it.
 InstallResult<void> SlotInstaller::accept_header() {
-  const Bytes front = Bytes{front_}.first(front_bytes_);
-  const auto header = check_header(front, policy_, tools_.verifier);
-  const bool plain = !header && header.error() == ImageError::not_an_image && policy_.allow_plain;
-  if (!header && !plain) return fail(header.error());
-  if (plain && !announced_) return fail(ImageError::hash_missing);
-  if (header) {
-    if (header->security_counter < slots_.security_floor()) return fail(ImageError::downgrade);
-    header_ = *header;
-  }
+  if (const auto judged = judge_header(); !judged) return fail(judged.error().error);
   if (const auto opened = open_slot(); !opened) return opened;
   stage_ = Stage::payload;
-  return store_bytes(front);
+  return store_bytes(Bytes{front_}.first(front_bytes_));
+}
+
+InstallResult<void> SlotInstaller::judge_header() {
+  const auto refused = [](ImageError error) {
+    return Failure{InstallFailure{.error = error, .storage = {}}};
+  };
+  const auto header = check_header(Bytes{front_}.first(front_bytes_), policy_, tools_.verifier);
+  const bool plain = !header && header.error() == ImageError::not_an_image && policy_.allow_plain;
+  if (!header && !plain) return refused(header.error());
+  if (plain && !announced_) return refused(ImageError::hash_missing);
+  if (!header) return {};
+  if (header->security_counter < slots_.security_floor()) return refused(ImageError::downgrade);
+  header_ = *header;
+  return {};
+}
+
+std::uint64_t SlotInstaller::limit() const {
+  return header_ ? kImageHeaderBytes + header_->payload_bytes : policy_.max_payload_bytes;
 }
 
 InstallResult<void> SlotInstaller::open_slot() {
@@ -95,9 +150,7 @@ InstallResult<void> SlotInstaller::open_slot() {
 }
 
 InstallResult<void> SlotInstaller::store_bytes(Bytes data) {
-  const std::uint64_t limit =
-      header_ ? kImageHeaderBytes + header_->payload_bytes : policy_.max_payload_bytes;
-  if (data.size() > limit - received_) return fail(header_ ? ImageError::trailing : ImageError::too_large);
+  if (data.size() > limit() - received_) return fail(header_ ? ImageError::trailing : ImageError::too_large);
   if (const auto written = write_all(slots_.files(), file_, data); !written) return fail(written.error());
   received_ += data.size();
   return {};
@@ -105,6 +158,7 @@ InstallResult<void> SlotInstaller::store_bytes(Bytes data) {
 
 InstallResult<SlotId> SlotInstaller::commit() {
   if (stage_ == Stage::idle) return fail(ImageError::not_in_progress);
+  if (found_ != 0) start_over();
   if (stage_ == Stage::header) {
     if (front_bytes_ == 0) return fail(ImageError::truncated);
     if (const auto accepted = accept_header(); !accepted) return Failure{accepted.error()};
@@ -150,28 +204,47 @@ InstallResult<VerifiedImage> SlotInstaller::read_back() {
 // The announced hash covers header and payload together.
 InstallResult<void> SlotInstaller::check_announced() {
   if (!announced_) return {};
-  FileSystem& files = slots_.files();
-  const auto file = files.open(SlotStore::image_path(target_), OpenMode::read);
-  if (!file) return fail(file.error());
-  tools_.hasher.reset();
-  for (;;) {
-    const auto count = files.read(*file, tools_.scratch);
-    if (!count) {
-      (void)files.close(*file);
-      return fail(count.error());
-    }
-    if (*count == 0) break;
-    tools_.hasher.update(tools_.scratch.first(*count));
-  }
-  (void)files.close(*file);
-  if (tools_.hasher.digest() != *announced_) return fail(ImageError::hash_mismatch);
+  const auto stored = read_stored();
+  if (!stored) return fail(stored.error());
+  if (stored->hash != *announced_) return fail(ImageError::hash_mismatch);
   return {};
 }
 
+// All of the slot's file; its beginning is kept in front_.
+FsResult<ImagePrefix> SlotInstaller::read_stored() {
+  FileSystem& files = slots_.files();
+  const auto file = files.open(SlotStore::image_path(target_), OpenMode::read);
+  if (!file) return Failure{file.error()};
+  ImagePrefix stored;
+  front_bytes_ = 0;
+  tools_.hasher.reset();
+  for (;;) {
+    const auto count = files.read(*file, tools_.scratch);
+    if (!count || *count == 0) {
+      (void)files.close(*file);
+      if (!count) return Failure{count.error()};
+      break;
+    }
+    const Bytes piece = tools_.scratch.first(*count);
+    const Bytes front = piece.first(std::min(piece.size(), front_.size() - front_bytes_));
+    std::ranges::copy(front, front_.begin() + static_cast<std::ptrdiff_t>(front_bytes_));
+    front_bytes_ += front.size();
+    stored.bytes += piece.size();
+    tools_.hasher.update(piece);
+  }
+  stored.hash = tools_.hasher.digest();
+  return stored;
+}
+
 void SlotInstaller::abort() {
+  const bool written = stage_ == Stage::payload;
+  suspend();
+  if (written) (void)slots_.files().remove_file(SlotStore::image_path(target_));
+}
+
+// The record says `empty` already; what is there of the image only takes room.
+void SlotInstaller::suspend() {
   if (open_) (void)slots_.files().close(file_);
-  // The record says `empty` already; what is left of the image only takes room.
-  if (stage_ == Stage::payload) (void)slots_.files().remove_file(SlotStore::image_path(target_));
   open_ = false;
   stage_ = Stage::idle;
 }

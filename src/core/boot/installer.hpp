@@ -3,6 +3,9 @@
 //
 //   begin → write* → commit        the next start is the new image's trial
 //                  → abort         whatever went wrong: the slot is left empty, the running image untouched
+//                  → suspend       the slot is left empty too, but what has arrived stays for a later resume
+//   resume → go_on → write* → …    behind what an earlier installation left
+//          → write* → …            from the beginning, as after begin
 //
 // Nothing in storage changes before the header has been accepted (format, product, hardware, key, signature,
 // security counter). Then the slot's record becomes `empty`, the image is written and synced, read back from
@@ -22,6 +25,12 @@ struct InstallFailure {
 template<class Value>
 using InstallResult = Result<Value, InstallFailure>;
 
+// The beginning of an image, as it was read from storage.
+struct ImagePrefix {
+  std::uint64_t bytes = 0;
+  Sha256 hash{};
+};
+
 class SlotInstaller {
  public:
   // Borrows everything; `tools.scratch` also buffers the read back. Allocates nothing.
@@ -35,7 +44,16 @@ class SlotInstaller {
   // it beforehand (v1 `ota`); a plain image needs it. Fails with trial_pending while the running image is on
   // trial: its fallback would be overwritten. Abandons an installation in progress.
   InstallResult<void> begin(BootImage running, const std::optional<Sha256>& announced);
+  // As begin(), and finds what an earlier installation left, after whatever end it had: at least the header
+  // of an image that would be accepted now. 0 bytes: nothing. It is for the caller to compare it with his
+  // image; commit() trusts it no more than what arrives.
+  InstallResult<ImagePrefix> resume(BootImage running, const std::optional<Sha256>& announced);
+  InstallResult<void> go_on();  // behind what resume() found, which was more than nothing
   InstallResult<void> write(Bytes data);
+  void suspend();
+  // The next start will try exactly this image file: it is installed already. Abandons an installation in
+  // progress.
+  [[nodiscard]] bool next_is(const Sha256& image);
   // Returns the slot the next start will try.
   InstallResult<SlotId> commit();
   void abort();
@@ -48,8 +66,12 @@ class SlotInstaller {
  private:
   enum class Stage : std::uint8_t { idle, header, payload };
 
+  InstallResult<void> judge_header();
   InstallResult<void> accept_header();
   InstallResult<void> open_slot();
+  [[nodiscard]] std::uint64_t limit() const;
+  void start_over();
+  FsResult<ImagePrefix> read_stored();
   InstallResult<void> store_bytes(Bytes data);
   InstallResult<VerifiedImage> read_back();
   InstallResult<void> check_announced();
@@ -67,6 +89,7 @@ class SlotInstaller {
   std::array<std::uint8_t, kImageHeaderBytes> front_{};
   std::size_t front_bytes_ = 0;
   std::uint64_t received_ = 0;
+  std::uint64_t found_ = 0;  // by resume(), with its header in front_; 0 once it was decided on
   bool open_ = false;
   FileId file_{};
 };

@@ -47,6 +47,36 @@ boot::InstallResult<boot::SlotId> Rig::install(boot::BootImage running, Bytes im
   return installer.commit();
 }
 
+boot::InstallResult<boot::SlotId> Rig::install_resumed(boot::BootImage running, Bytes image,
+                                                       std::size_t piece) {
+  boot::SlotInstaller installer(slots_, bench_.policy, bench_.tools());
+  resumed_bytes_ = 0;
+  const auto found = installer.resume(running, sha256(image));
+  if (!found) return Failure{found.error()};
+  if (found->bytes != 0 && found->bytes <= image.size() &&
+      sha256(image.first(static_cast<std::size_t>(found->bytes))) == found->hash) {
+    if (const auto there = installer.go_on(); !there) return Failure{there.error()};
+    image = image.subspan(static_cast<std::size_t>(found->bytes));
+    resumed_bytes_ = found->bytes;
+  }
+  while (!image.empty()) {
+    const Bytes next = image.first(std::min(piece, image.size()));
+    if (const auto written = installer.write(next); !written) {
+      installer.suspend();
+      return Failure{written.error()};
+    }
+    image = image.subspan(next.size());
+  }
+  return installer.commit();
+}
+
+bool Rig::install_part(boot::BootImage running, Bytes image, std::size_t bytes) {
+  boot::SlotInstaller installer(slots_, bench_.policy, bench_.tools());
+  const bool written = installer.begin(running, {}) && installer.write(image.first(bytes));
+  installer.suspend();
+  return written;
+}
+
 Result<boot::VerifiedImage, boot::ImageError> Rig::load(boot::SlotId slot, const boot::SlotRecord& record) {
   return boot::verify_slot(flash_, slot, record, bench_.policy, bench_.tools(), nullptr);
 }

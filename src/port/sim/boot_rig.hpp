@@ -54,6 +54,13 @@ class Rig final : public boot::ImageLoader, public boot::BootObserver {
 
   boot::InstallResult<boot::SlotId> install(boot::BootImage running, Bytes image, std::size_t piece = 1000,
                                             const std::optional<Sha256>& announced = {});
+  // Goes on behind what is there of the image; what has arrived stays when it fails.
+  boot::InstallResult<boot::SlotId> install_resumed(boot::BootImage running, Bytes image,
+                                                    std::size_t piece = 1000);
+  // An installation that ends after `bytes`, what has arrived being kept.
+  bool install_part(boot::BootImage running, Bytes image, std::size_t bytes);
+  // How much of the image the last install_resumed() found.
+  [[nodiscard]] std::uint64_t resumed_bytes() const { return resumed_bytes_; }
 
   [[nodiscard]] boot::SlotStore& slots() { return slots_; }
   [[nodiscard]] boot::SlotState state(boot::SlotId slot) const { return slots_.record(slot).state; }
@@ -71,6 +78,7 @@ class Rig final : public boot::ImageLoader, public boot::BootObserver {
   Bench& bench_;
   boot::SlotStore slots_;
   std::vector<std::string> events_;
+  std::uint64_t resumed_bytes_ = 0;
 };
 
 }  // namespace mqboard::port::sim

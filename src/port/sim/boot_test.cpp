@@ -203,6 +203,95 @@ TEST_F(BootTest, ImageInPiecesOfAnySize_IsInstalledWhole) {
   EXPECT_EQ(record(SlotId::b).image_bytes, update.size());
 }
 
+TEST_F(BootTest, SuspendedInstallation_GoesOnWhereItStoppedAlsoInAnotherRun) {
+  start_with_version_1();
+  const auto update = image("2");
+  ASSERT_TRUE(rig_.install_part(BootImage::a, update, 700));
+  ASSERT_EQ(rig_.boot(ResetCause::crash)->image, BootImage::a);
+  ASSERT_EQ(rig_.install_resumed(BootImage::a, update), SlotId::b);
+  EXPECT_EQ(rig_.resumed_bytes(), 700u);
+  EXPECT_EQ(rig_.boot(ResetCause::hard_reset)->image, BootImage::b);
+}
+
+TEST_F(BootTest, SuspendedAfterTheLastByte_NeedsNoMoreThanTheCommit) {
+  start_with_version_1();
+  const auto update = image("2");
+  ASSERT_TRUE(rig_.install_part(BootImage::a, update, update.size()));
+  ASSERT_EQ(rig_.install_resumed(BootImage::a, update), SlotId::b);
+  EXPECT_EQ(rig_.resumed_bytes(), update.size());
+}
+
+TEST_F(BootTest, PartOfAnotherImage_IsReplacedFromTheBeginning) {
+  start_with_version_1();
+  ASSERT_TRUE(rig_.install_part(BootImage::a, image("3"), 700));
+  ASSERT_EQ(rig_.install_resumed(BootImage::a, image("2")), SlotId::b);
+  EXPECT_EQ(rig_.resumed_bytes(), 0u);
+}
+
+// What was found is compared by who has the image; between that and the end it may spoil.
+TEST_F(BootTest, PartThatSpoilsAfterItWasCompared_IsFoundOutAndDoesNotStayInTheWay) {
+  start_with_version_1();
+  const auto update = image("2");
+  ASSERT_TRUE(rig_.install_part(BootImage::a, update, 700));
+  boot::SlotInstaller installer(rig_.slots(), bench_.policy, bench_.tools());
+  ASSERT_EQ(installer.resume(BootImage::a, sha256(update))->bytes, 700u);
+  const auto file = flash_.open("b/image", OpenMode::write);
+  ASSERT_TRUE(flash_.seek(*file, 600, SeekFrom::start).has_value());
+  ASSERT_TRUE(flash_.write(*file, as_bytes("!")).has_value());
+  ASSERT_TRUE(flash_.close(*file).has_value());
+  ASSERT_TRUE(installer.go_on().has_value());
+  ASSERT_TRUE(installer.write(Bytes{update}.subspan(700)).has_value());
+  EXPECT_EQ(installer.commit().error().error, ImageError::hash_mismatch);
+  EXPECT_EQ(rig_.state(SlotId::b), SlotState::empty);
+  EXPECT_EQ(rig_.install_resumed(BootImage::a, update), SlotId::b);
+  EXPECT_EQ(rig_.resumed_bytes(), 0u);
+}
+
+TEST_F(BootTest, Resume_FindsNothingToGoOnFromAndChangesNothing) {
+  start_with_version_1();
+  boot::SlotInstaller installer(rig_.slots(), bench_.policy, bench_.tools());
+  const auto found = [&](const std::vector<std::uint8_t>& update) {
+    flash_.restart_count();
+    const auto prefix = installer.resume(BootImage::a, sha256(update));
+    EXPECT_EQ(flash_.operations(), 0u);
+    return prefix->bytes;
+  };
+  const auto update = image("2");
+  EXPECT_EQ(found(update), 0u) << "an empty slot";
+  EXPECT_EQ(installer.go_on().error().error, ImageError::not_in_progress);
+  ASSERT_TRUE(rig_.install_part(BootImage::a, update, 255));
+  EXPECT_EQ(found(update), 0u) << "less than a header";
+  ASSERT_EQ(rig_.install(BootImage::a, update), SlotId::b);
+  EXPECT_EQ(found(update), 0u) << "an image that was installed";
+  ASSERT_TRUE(rig_.install_part(BootImage::a, update, 700));
+  bench_.policy.hardware = *boot::Label::make("other");
+  boot::SlotInstaller stranger(rig_.slots(), bench_.policy, bench_.tools());
+  EXPECT_EQ(stranger.resume(BootImage::a, sha256(update))->bytes, 0u) << "what would be refused now";
+}
+
+TEST_F(BootTest, ImageInstalledAlready_IsRecognisedUntilItIsTried) {
+  start_with_version_1();
+  const auto update = image("2");
+  boot::SlotInstaller installer(rig_.slots(), bench_.policy, bench_.tools());
+  EXPECT_FALSE(installer.next_is(sha256(update)));
+  ASSERT_EQ(rig_.install(BootImage::a, update), SlotId::b);
+  EXPECT_TRUE(installer.next_is(sha256(update)));
+  EXPECT_FALSE(installer.next_is(sha256(image("3"))));
+  ASSERT_EQ(rig_.install(BootImage::b, image("3")), SlotId::a);
+  EXPECT_FALSE(installer.next_is(sha256(update))) << "the later one is tried first";
+  EXPECT_TRUE(installer.next_is(sha256(image("3"))));
+}
+
+TEST_F(BootTest, ImageThatFailedItsTrial_IsNotTakenForOneInstalled) {
+  start_with_version_1();
+  const auto update = image("2");
+  boot::SlotInstaller installer(rig_.slots(), bench_.policy, bench_.tools());
+  ASSERT_EQ(rig_.install(BootImage::a, update), SlotId::b);
+  ASSERT_EQ(rig_.boot(ResetCause::hard_reset)->image, BootImage::b);
+  ASSERT_EQ(rig_.boot(ResetCause::crash)->image, BootImage::a);
+  EXPECT_FALSE(installer.next_is(sha256(update)));
+}
+
 TEST_F(BootTest, RefusedImage_LeavesStorageAlone) {
   start_with_version_1();
   ASSERT_EQ(rig_.install(BootImage::a, image("2")), SlotId::b);

@@ -63,6 +63,23 @@ class Install final : public Scenario {
   }
 };
 
+// Behind what an installation before has left.
+class ResumedInstall final : public Scenario {
+ public:
+  std::string name() const override { return "resumed-install"; }
+  BootImage prepare(World& world) const override {
+    const BootImage running = prepare_board(world);
+    must(world.rig.install_part(running, world.stage.image("2"), 1200));
+    return running;
+  }
+  bool act(World& world, BootImage running) const override {
+    return world.rig.install_resumed(running, world.stage.image("2"), 500).has_value();
+  }
+  Expected expected(bool done) const override {
+    return board_with(done ? std::set<std::string>{"2"} : std::set<std::string>{"1", "2"});
+  }
+};
+
 class Trial final : public Scenario {
  public:
   std::string name() const override { return "trial"; }
@@ -230,6 +247,7 @@ FaultyFlash formatted_medium() {
 std::vector<std::unique_ptr<Scenario>> all_scenarios() {
   std::vector<std::unique_ptr<Scenario>> scenarios;
   scenarios.push_back(std::make_unique<Install>());
+  scenarios.push_back(std::make_unique<ResumedInstall>());
   scenarios.push_back(std::make_unique<Trial>());
   scenarios.push_back(std::make_unique<Confirm>());
   scenarios.push_back(std::make_unique<RollBackOfTrial>());

@@ -52,8 +52,8 @@ class Scenario {
   [[nodiscard]] virtual Expected expected(bool done) const = 0;
 };
 
-// install, trial, confirm, rollback (failed trial, operator), crash report, configuration change, put (and
-// resumed).
+// install (and resumed), trial, confirm, rollback (failed trial, operator), crash report, configuration
+// change, put (and resumed).
 std::vector<std::unique_ptr<Scenario>> all_scenarios();
 
 // A formatted medium with the directories of a board.
