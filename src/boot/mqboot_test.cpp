@@ -377,6 +377,55 @@ TEST_F(MqbootTest, SpoiledImageFile_IsNotStarted) {
   EXPECT_EQ(next_start()["image"], "factory");
 }
 
+TEST_F(MqbootTest, SpoiledRecords_StillStartASignedImageAndTakeTheNext) {
+  const auto spoil = [this](const std::string& content) {
+    for (const char* const copy : {"a.0", "a.1", "b.0", "b.1"}) {
+      std::ofstream(slots_ / "records" / copy, std::ios::binary | std::ios::trunc) << content;
+    }
+  };
+  start_factory();
+  (void)next_start();
+  install_and_try(image("1.0"));
+  (void)next_start();
+  EXPECT_EQ(command("in_order"), "ok");
+  EXPECT_EQ(stop(), 0);
+  for (const std::string& content : {std::string(), std::string(104, 'x'), std::string(100'000, '\0')}) {
+    spoil(content);
+    start();
+    Report last_resort = next_start();
+    EXPECT_EQ(last_resort["version"], "1.0");
+    EXPECT_EQ(last_resort["mode"], "safe");
+    EXPECT_EQ(stop(), 0);
+  }
+  start();
+  (void)next_start();
+  install_and_try(image("1.1"));
+  EXPECT_EQ(next_start()["version"], "1.1");
+}
+
+TEST_F(MqbootTest, SpoiledCopyOfARecord_LeavesTheOther) {
+  start_factory();
+  (void)next_start();
+  for (const char* const version : {"1.0", "1.1"}) {
+    install_and_try(image(version));
+    (void)next_start();
+    EXPECT_EQ(command("in_order"), "ok");
+  }
+  EXPECT_EQ(stop(), 0);
+  for (const char* const copy : {"a.0", "a.1", "b.0", "b.1"}) {
+    const std::filesystem::path path = slots_ / "records" / copy;
+    const std::filesystem::path kept = slots_ / "kept";
+    std::filesystem::copy_file(path, kept, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(path, 50);
+    start();
+    Report report = next_start();
+    EXPECT_TRUE(report["version"] == "1.0" || report["version"] == "1.1") << copy;
+    EXPECT_EQ(report["mode"], "normal") << copy;
+    EXPECT_EQ(stop(), 0);
+    std::filesystem::copy_file(kept, path, std::filesystem::copy_options::overwrite_existing);
+  }
+}
+
 TEST_F(MqbootTest, Killed_LeavesNoFirmwareBehindAndRtcFileTellsTheNext) {
   const std::string rtc = directory_.path() / "rtc";
   start_factory({"--rtc", rtc});

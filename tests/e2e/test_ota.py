@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Every kind of firmware image ends where docs/BOOT.md says, installed and looked at through `mqboard ota`."""
+import contextlib
 import json
+import os
 import random
 import signal
+import subprocess
 import unittest
 
 from booted import BootTest, ImageFactory
@@ -87,6 +90,59 @@ class Ota(BootTest):
         process.communicate(timeout=30)
         self.assertEqual((process.returncode, link.bytes_up - before < 10_000), (0, True))
         self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual(self.ota(board)["running"], "a")
+
+    def test_of_two_operators_with_two_images_the_second_is_refused(self):
+        board = self.updatable()
+        first = self.images.image("1.1", ending=b"1")
+        link = Proxy(self.server.port, bytes_per_s=2_000_000)
+        self.addCleanup(link.close)
+        process = self.start_mqboard(board, "ota", "install", first, env={"MQBOARD_SERVER": link.url})
+        wait_until(lambda: link.bytes_up > 1_000_000, "part of the first image")
+        refused = self.install(board, self.images.image("1.2", ending=b"2"), status=1)
+        self.assertIn("another update is being installed", refused.err)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, (out, err))
+        self.assertEqual(self.ota(board)["a"]["version"], "1.1")
+
+    def test_of_two_operators_with_the_same_image_the_second_goes_on_with_it(self):
+        board = self.updatable()
+        image = self.images.image("1.1", ending=b"1")
+        link = Proxy(self.server.port, bytes_per_s=2_000_000)
+        self.addCleanup(link.close)
+        process = self.start_mqboard(board, "ota", "install", image, env={"MQBOARD_SERVER": link.url})
+        wait_until(lambda: link.bytes_up > 1_000_000, "part of the image")
+        self.install(board, image)
+        self.assertEqual(self.ota(board)["a"]["state"], "new")
+        out, err = process.communicate(timeout=60)
+        self.assertIn(b"a newer installation of the same image", err)
+        self.assertEqual(process.returncode, 1, (out, err))
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_a_disk_that_is_full_takes_neither_the_firmware_nor_the_board(self):
+        slots = self.directory / "gateway_test" / "slots"
+        slots.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", slots], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", slots], check=True)
+        board = self.updatable()
+        self.install(board, self.images.image("1.1", ending=b"1"), "--wait", "--confirm")
+        refused = self.install(board, self.images.image("1.2", ending=b"2"), status=1)
+        self.assertIn("No space left", refused.err)
+        after = self.ota(board)
+        self.assertEqual((after["running"], after["a"]["state"], after["b"]["state"]), ("a", "confirmed", "empty"))
+        self.assertFalse((slots / "b" / "image").exists(), "what could not be used gives its room back")
+        # Not even room for a crash report: the board comes back without one, and later with one.
+        filler = slots / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        board.kill_firmware()
+        board.statuses.wait_for(lambda s: s["boot"]["reset_cause"] == "crash", "the start after a kill")
+        self.assertIn("crash report not stored", board.process.stderr())
+        self.assertEqual(self.crash_reports(board), {})
+        filler.unlink()
+        board.kill_firmware()
+        wait_until(lambda: self.crash_reports(board), "the report of the second kill")
         self.assertEqual(self.ota(board)["running"], "a")
 
     def test_a_crashing_a_hanging_and_a_resetting_image_go_back_to_the_one_before(self):

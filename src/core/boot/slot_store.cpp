@@ -10,12 +10,17 @@ constexpr std::string_view kDirectories[] = {"a", "b", kRecords, "crash", "keys"
 constexpr std::string_view kCopies[2][2] = {{"records/a.0", "records/a.1"}, {"records/b.0", "records/b.1"}};
 
 // Room for the longer records of later versions, which are then recognised as foreign.
-using Page = std::array<std::uint8_t, 512>;
+constexpr std::size_t kPageBytes = 512;
+using Page = std::array<std::uint8_t, kPageBytes>;
 
 FsResult<void> write_in_place(FileSystem& files, std::string_view path, Bytes data) {
   const auto file = files.open(path, OpenMode::write | OpenMode::create);
   if (!file) return Failure{file.error()};
   auto result = write_all(files, *file, data);
+  // Damage can have made the file longer than what is ever read of it.
+  if (const auto info = files.stat(*file); result && info && info->size_bytes > kPageBytes) {
+    result = files.truncate(*file, data.size());
+  }
   if (result) result = files.sync(*file);
   const auto closed = files.close(*file);
   if (!result) return result;
