@@ -24,9 +24,19 @@ std::string_view last_line(std::string_view text) {
   return text.substr(text.find_last_of('\n') + 1);
 }
 
+// What a traceback says in a line: the exception, but of the KeyboardInterrupt that ended a hung application,
+// where it was.
+std::string_view gist(std::string_view traceback) {
+  const std::string_view last = last_line(traceback);
+  if (!last.starts_with("KeyboardInterrupt")) return last;
+  const std::size_t place = traceback.rfind("File \"");
+  return place == std::string_view::npos ? last
+                                         : traceback.substr(place, traceback.find('\n', place) - place);
+}
+
 std::string headline(const boot::CrashReport& report) {
   std::string line = concat(boot::name(report.cause), report.detail.empty() ? "" : ": ", report.detail);
-  if (!report.traceback.empty()) append(line, concat(": ", last_line(report.traceback)));
+  if (!report.traceback.empty()) append(line, concat(": ", gist(report.traceback)));
   return line;
 }
 
@@ -97,7 +107,12 @@ std::expected<std::string, FsError> CrashService::read(std::string_view name) {
 std::expected<void, FsError> CrashService::remove(std::string_view name) {
   const auto id = id_of(name);
   if (!id) return std::unexpected(FsError::not_found);
-  return store_.remove(*id);
+  if (const auto removed = store_.remove(*id); !removed) return removed;
+  // The next report counts on from what is left: it may get this id again.
+  const auto left = list();
+  const boot::CrashId newest = left.empty() ? 0 : id_of(left.back().name).value_or(0);
+  if (env_.announced() > newest) env_.set_announced(newest);
+  return {};
 }
 
 }  // namespace mqboard::board

@@ -78,6 +78,26 @@ TEST_F(CrashServiceTest, DeathsOfTheFirmware_AreAnnouncedOnceEach) {
   EXPECT_THAT(said_, ElementsAre("crash report 00000003: watchdog: not patted"));
 }
 
+TEST_F(CrashServiceTest, DeathAfterTheReportsWereRemoved_IsAnnouncedAlthoughItsIdWas) {
+  CrashService service(environment());
+  died(boot::CrashCause::signal, "SIGSEGV");
+  died(boot::CrashCause::signal, "SIGSEGV");
+  service.announce();
+  ASSERT_TRUE(service.remove("2").has_value());
+  died(boot::CrashCause::signal, "SIGABRT");
+  said_.clear();
+  service.announce();
+  EXPECT_THAT(said_, ElementsAre("crash report 00000002: signal: SIGABRT"));
+}
+
+TEST_F(CrashServiceTest, HungApplication_IsListedWithThePlaceWhereItHung) {
+  CrashService service(environment());
+  service.add(boot::CrashCause::watchdog, "not patted for 60000 ms",
+              "Traceback (most recent call last):\n  File \"a.py\", line 3, in start\n"
+              "  File \"a.py\", line 7, in spin\nKeyboardInterrupt: \n");
+  EXPECT_EQ(service.list()[0].headline, "watchdog: not patted for 60000 ms: File \"a.py\", line 7, in spin");
+}
+
 TEST_F(CrashServiceTest, ReportOfThisRun_IsNotAnnouncedAgainAfterAReconnect) {
   CrashService service(environment());
   service.add(boot::CrashCause::exception, "blinky", "");

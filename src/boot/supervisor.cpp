@@ -234,6 +234,10 @@ std::string Supervisor::describe(const Death& death, const ProcessEnd& end) cons
       return "not confirmed within " + std::to_string(options_.trial_timeout.count()) + " ms";
     case CrashCause::exit_status:
       return "exit status " + std::to_string(end.code);
+    case CrashCause::killed:
+      return "SIGKILL by another process";
+    case CrashCause::out_of_memory:
+      return "SIGKILL by the kernel";
     default:
       break;
   }

@@ -85,7 +85,7 @@ class Crash(BootTest):
         board = self.booted(self.server)
         board.kill_firmware(signal.SIGKILL)
         self.next_start(board, "crash")
-        report = self.crash_report(board, "killed: SIGKILL")
+        report = self.crash_report(board, "killed: SIGKILL by another process")
         self.facts_hold(report)
         board.kill_firmware(signal.SIGABRT)
         board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the third start")
@@ -117,6 +117,9 @@ class Crash(BootTest):
         self.assertRegex(self.section(report, "backtrace"), r"signal 3 sent by process \d+\n#0 ")
         self.assertIn("never to return", self.section(report, "log"))
         self.assertRegex(self.section(report, "log"), "the watchdog was not fed; Python: ")
+        # … and in the list.
+        self.assertRegex(next(iter(self.crash_reports(board).values())),
+                         r'^watchdog: not patted for 2000 ms: File "hanging.py", line \d+, in spin$')
 
     def test_a_starved_firmware_that_does_not_answer_is_reset_all_the_same(self):
         board = self.booted(self.server, config=FAST_WATCHDOG)

@@ -105,7 +105,7 @@ class Kills(BootTest):
         load.done.set()
         load.thread.join()
         self.assertTrue(board.process.running())
-        self.assertEqual(set(self.crash_reports(board).values()), {"killed: SIGKILL"})
+        self.assertEqual(set(self.crash_reports(board).values()), {"killed: SIGKILL by another process"})
         self.assertEqual(self.check(self.mqboard(board, "eval", "45+876")).text, "921\n")
         leftovers = [path for path in board.flash.rglob("*") if path.name.startswith(".") and path.is_file()]
         away.sort()
