@@ -22,6 +22,7 @@ constexpr Millis kDumpTime{500};         // for a starving firmware to say what 
 constexpr Millis kStopTime{10'000};      // for an orderly stop
 constexpr Millis kWatchInterval{1000};   // the watchdog is looked at this often at least
 constexpr Millis kHopelessSpacing{500};  // of the starts of a board that fails again and again
+constexpr Millis kKillsCounted{30'000};  // the kernel's kills are counted anew this often
 constexpr std::size_t kQuotedLog = 12 * 1024;
 constexpr std::int64_t kClockUnset = 1'600'000'000;  // a wall clock before this has never been set
 
@@ -157,7 +158,7 @@ std::optional<FirmwareProcess> Supervisor::launch(Start start) {
   }
   command.arguments.insert(command.arguments.end(), options_.firmware_arguments.begin(),
                            options_.firmware_arguments.end());
-  kernel_kills_ = kernel_kills();
+  kernel_kills_.fill(kernel_kills());
   started_ = Clock::now();
   auto process = FirmwareProcess::start(std::move(command));
   if (!process) say(std::string("the firmware cannot be started: ") + std::strerror(errno));
@@ -172,6 +173,7 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
   std::uint32_t pats = control.pats();
   Millis armed = control.watchdog_timeout();
   Clock::time_point patted = Clock::now();
+  Clock::time_point counted = patted;
   for (;;) {
     const Millis interval =
         armed.count() == 0 ? kWatchInterval : std::clamp(armed / 4, Millis{10}, kWatchInterval);
@@ -187,6 +189,11 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
       break;
     }
     const auto now = Clock::now();
+    // What the kernel killed long ago was something else. Two counts: it may be at it at this moment.
+    if (now - counted > kKillsCounted) {
+      kernel_kills_ = {kernel_kills_[1], kernel_kills()};
+      counted = now;
+    }
     const bool trial = on_trial();
     // A trial cannot switch the watchdog off.
     Millis timeout = control.watchdog_timeout();
@@ -208,7 +215,7 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
   return {.signalled = end.signalled,
           .code = end.code,
           .intervention = intervention,
-          .out_of_memory = kernel_kills() != kernel_kills_};
+          .out_of_memory = kernel_kills() != kernel_kills_[0]};
 }
 
 bool Supervisor::on_trial() const {

@@ -1,6 +1,7 @@
 // The life of a board: start the firmware, watch it, record its death, start it again.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -56,7 +57,7 @@ class Supervisor final : public BootObserver {
   SystemRecord system_;  // of the run going on, or the last one
   Death death_;          // what the coming start follows
   Clock::time_point started_;
-  std::uint64_t kernel_kills_ = 0;  // by the out-of-memory killer, when the run started
+  std::array<std::uint64_t, 2> kernel_kills_{};  // by the out-of-memory killer, up to the last two counts
 };
 
 }  // namespace mqboard::boot

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Every kind of death leaves a report that `mqboard crash` shows: cause, firmware, uptime, last log lines, traces."""
 import json
+import os
+import pathlib
 import signal
 import subprocess
 import unittest
@@ -92,6 +94,30 @@ class Crash(BootTest):
         report = self.crash_report(board, "signal: SIGABRT")
         self.facts_hold(report, boot=2)
         self.assertIn("epoll_wait", self.section(report, "backtrace"))
+
+    def test_the_kernels_killer_of_what_takes_too_much_memory_is_told_from_a_kill(self):
+        group = self.memory_group(8_000_000)
+        board = self.booted(self.server, board='heap = "64MB"')
+        (group / "cgroup.procs").write_text(str(board.firmware_pid()))
+        self.start_mqboard(board, "eval", "len(bytearray(40_000_000))")
+        self.next_start(board, "crash")
+        self.facts_hold(self.crash_report(board, "out_of_memory: SIGKILL by the kernel"))
+        board.kill_firmware()
+        board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the third start")
+        self.assertIn("killed", list(self.crash_reports(board).values())[-1])
+
+    def memory_group(self, limit_bytes):
+        """A control group whose processes may have so much memory; the test is skipped where none can be made."""
+        root = pathlib.Path("/sys/fs/cgroup")
+        first = (root / "memory").is_dir()  # version 1 of control groups
+        group = (root / "memory" if first else root) / f"mqb-test-{os.getpid()}"
+        try:
+            group.mkdir()
+            self.addCleanup(group.rmdir)
+            (group / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(limit_bytes))
+        except OSError as error:
+            self.skipTest(f"no control group: {error}")
+        return group
 
     def test_a_stack_overflow_names_the_thread_and_has_a_backtrace(self):
         board = self.booted(self.server, preload=BIN / "mqb_deep_fstatvfs.so")
