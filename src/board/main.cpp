@@ -226,7 +226,10 @@ class Runner {
 
   std::expected<std::unique_ptr<Board>, std::string> make() {
     if (boot_->system().safe_mode()) {
-      if (auto good = last_good(arguments_)) loaded_.config = std::move(good);
+      if (auto good = last_good(arguments_)) {
+        loaded_.config = std::move(good);
+        loaded_.source.reset();  // what board.toml says has proved nothing
+      }
     }
     const Config& config = *loaded_.config;
     if (!make_directory(config.flash, 0777)) {

@@ -58,6 +58,24 @@ class SafeMode(BootTest):
         back = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after safe mode")
         self.assertFalse(back["boot"]["safe_mode"])
 
+    def test_a_configuration_that_leads_nowhere_ends_in_safe_mode_with_the_one_that_worked(self):
+        board = self.booted(self.server, config='[watchdog]\ntimeout = "3s"\nallok = "60s"\n',
+                            options=["--max-failed-boots", "2"])
+        good = board.config.read_text()
+        self.assertIn(self.server.url, good)
+        board.config.write_text(good.replace(self.server.url, "mqtt://127.0.0.1:1"))
+        self.check(self.mqboard(board, "reset"))
+        safe = board.statuses.wait_for(lambda s: s["boot"]["safe_mode"], "safe mode")
+        self.assertEqual((safe["boot"]["count"], safe["boot"]["reset_cause"]), (4, "watchdog"))
+        report = self.crash_report(board, "watchdog: not patted for 3000 ms")
+        self.assertIn("not connected: ", self.section(report, "log"))
+        # One that cannot even be read is not used either.
+        board.config.write_text("[board\n")
+        self.check(self.mqboard(board, "reset", "--normal", "--wait"))
+        info = json.loads(self.check(self.mqboard(board, "info", "-o", "json")).text)
+        self.assertFalse(info["boot.safe_mode"])
+        self.assertIn("starting with the last configuration that worked", board.process.stderr())
+
     def test_a_board_without_a_watchdog_of_its_own_is_not_reset_by_mqboots(self):
         board = self.booted(self.server, options=["--watchdog", "1"])
         begin = time.monotonic()
