@@ -131,9 +131,13 @@ Loaded load(const Arguments& arguments) {
   return loaded;
 }
 
-// The configuration that worked last, from the state directory the arguments name or the default one.
-std::optional<Config> last_good(const Arguments& arguments) {
-  const auto directory = arguments.state.empty() ? arguments.config.parent_path() / "state" : arguments.state;
+// Where the state is when there is no configuration that says so.
+std::filesystem::path default_state(const Arguments& arguments) {
+  return arguments.state.empty() ? arguments.config.parent_path() / "state" : arguments.state;
+}
+
+// The configuration that worked last.
+std::optional<Config> last_good(const Arguments& arguments, const std::filesystem::path& directory) {
   auto state = StateStore::open(directory);
   auto source = state ? state->good_config() : std::nullopt;
   if (!source) return std::nullopt;
@@ -226,7 +230,9 @@ class Runner {
 
   std::expected<std::unique_ptr<Board>, std::string> make() {
     if (boot_->system().safe_mode()) {
-      if (auto good = last_good(arguments_)) {
+      auto good = last_good(arguments_, loaded_.config->state);
+      if (!good) good = last_good(arguments_, default_state(arguments_));
+      if (good) {
         loaded_.config = std::move(good);
         loaded_.source.reset();  // what board.toml says has proved nothing
       }
@@ -270,7 +276,7 @@ int run(int argc, char** argv) {
   Loaded loaded = load(*arguments);
   if (arguments->check) return loaded.config ? kStopped : kBadConfig;
   if (!loaded.config) {
-    loaded.config = last_good(*arguments);
+    loaded.config = last_good(*arguments, default_state(*arguments));
     if (!loaded.config) return kBadConfig;
     complain("starting with the last configuration that worked");
     loaded.notes.push_back({Diagnostic::Kind::error, "running with the last configuration that worked"});

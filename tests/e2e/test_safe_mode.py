@@ -58,9 +58,10 @@ class SafeMode(BootTest):
         back = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after safe mode")
         self.assertFalse(back["boot"]["safe_mode"])
 
-    def test_a_configuration_that_leads_nowhere_ends_in_safe_mode_with_the_one_that_worked(self):
+    def leading_nowhere(self, **options):
+        """A board in safe mode, because its configuration names a broker that does not exist."""
         board = self.booted(self.server, config='[watchdog]\ntimeout = "3s"\nallok = "60s"\n',
-                            options=["--max-failed-boots", "2"])
+                            options=["--max-failed-boots", "2"], **options)
         good = board.config.read_text()
         self.assertIn(self.server.url, good)
         board.config.write_text(good.replace(self.server.url, "mqtt://127.0.0.1:1"))
@@ -69,6 +70,13 @@ class SafeMode(BootTest):
         self.assertEqual((safe["boot"]["count"], safe["boot"]["reset_cause"]), (4, "watchdog"))
         report = self.crash_report(board, "watchdog: not patted for 3000 ms")
         self.assertIn("not connected: ", self.section(report, "log"))
+        return board
+
+    def test_a_configuration_that_leads_nowhere_ends_in_safe_mode_with_the_one_that_worked(self):
+        self.leading_nowhere(board='state = "remembered"')
+
+    def test_what_worked_last_is_not_forgotten_in_safe_mode(self):
+        board = self.leading_nowhere()
         # One that cannot even be read is not used either.
         board.config.write_text("[board\n")
         self.check(self.mqboard(board, "reset", "--normal", "--wait"))
