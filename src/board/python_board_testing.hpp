@@ -20,20 +20,7 @@ namespace mqboard::board::testing {
 
 using python::testing::Result;
 
-// Time that passes at once whenever Python waits for it.
-class SkippingClock final : public python::Clock {
- public:
-  Nanos monotonic() const override { return Nanos(now_.load()); }
-  Nanos utc() const override { return Nanos(utc_at_start) + monotonic(); }
-  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, Nanos until) override {
-    if (until == kForever) return wake.wait(lock);
-    now_ = std::max(now_.load(), until.count());
-  }
-  std::int64_t utc_at_start = 1'700'000'000'000'000'000;
-
- private:
-  std::atomic<std::int64_t> now_ = 0;
-};
+using python::testing::SkippingClock;
 
 class FakeBoard final : public BoardApi {
  public:

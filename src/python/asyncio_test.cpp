@@ -9,6 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::Python;
+using testing::SkippingClock;
 using Status = Outcome::Status;
 
 // Runs `body`, indented by two spaces, as `async def main()`.
@@ -16,15 +17,18 @@ std::string run_main(Python& python, const std::string& body) {
   return python.run("import asyncio\nasync def main():\n" + body + "\nprint(asyncio.run(main()))\n");
 }
 
-TEST(Asyncio, RunAnswersTheResultOrRaises) {
-  Python python;
+struct Asyncio : ::testing::Test {
+  SkippingClock clock;
+  Python python{clock};
+};
+
+TEST_F(Asyncio, RunAnswersTheResultOrRaises) {
   EXPECT_EQ(run_main(python, "  return 42"), "42\n");
   EXPECT_THAT(run_main(python, "  raise ValueError('in main')"), HasSubstr("in main\nValueError: in main\n"));
   EXPECT_EQ(python.run("print(asyncio.get_event_loop().run_until_complete(asyncio.sleep_ms(1)))"), "None\n");
 }
 
-TEST(Asyncio, TasksTakeTurns) {
-  Python python;
+TEST_F(Asyncio, TasksTakeTurns) {
   EXPECT_EQ(run_main(python,
                      "  log = []\n"
                      "  async def work(name, ms):\n"
@@ -39,8 +43,7 @@ TEST(Asyncio, TasksTakeTurns) {
             "('abcabcabc', ['a', 'b', 'c'])\n");
 }
 
-TEST(Asyncio, SleepersWakeInOrder) {
-  Python python;
+TEST_F(Asyncio, SleepersWakeInOrder) {
   EXPECT_EQ(run_main(python,
                      "  log = []\n"
                      "  async def sleeper(ms):\n"
@@ -52,8 +55,7 @@ TEST(Asyncio, SleepersWakeInOrder) {
             "[0, 10, 20, 30, 40]\n");
 }
 
-TEST(Asyncio, GatherCollectsResultsAndErrors) {
-  Python python;
+TEST_F(Asyncio, GatherCollectsResultsAndErrors) {
   EXPECT_EQ(run_main(python,
                      "  async def good(n): return n\n"
                      "  async def bad(): raise ValueError('bad')\n"
@@ -64,8 +66,7 @@ TEST(Asyncio, GatherCollectsResultsAndErrors) {
             "[1, 2] []\n[1, ValueError('bad',)]\nraised bad\nNone\n");
 }
 
-TEST(Asyncio, CancellingGatherCancelsItsTasks) {
-  Python python;
+TEST_F(Asyncio, CancellingGatherCancelsItsTasks) {
   EXPECT_EQ(run_main(python,
                      "  log = []\n"
                      "  async def forever(n):\n"
@@ -82,8 +83,7 @@ TEST(Asyncio, CancellingGatherCancelsItsTasks) {
             "['1', '2', 'begun', 'begun', 'gather']\n");
 }
 
-TEST(Asyncio, WaitForTimesOutAndCancels) {
-  Python python;
+TEST_F(Asyncio, WaitForTimesOutAndCancels) {
   EXPECT_EQ(run_main(python,
                      "  begun = []\n"
                      "  async def forever():\n"
@@ -107,8 +107,7 @@ TEST(Asyncio, WaitForTimesOutAndCancels) {
             "cancelled\ntimeout\ntimeout\nquick quick\nerror\ncancelled\nfrom outside\nNone\n");
 }
 
-TEST(Asyncio, EventWakesAllWhoWait) {
-  Python python;
+TEST_F(Asyncio, EventWakesAllWhoWait) {
   EXPECT_EQ(run_main(python,
                      "  event = asyncio.Event()\n"
                      "  log = []\n"
@@ -126,8 +125,7 @@ TEST(Asyncio, EventWakesAllWhoWait) {
             "([0, 2], False)\n");
 }
 
-TEST(Asyncio, LockIsFairAndSurvivesCancellation) {
-  Python python;
+TEST_F(Asyncio, LockIsFairAndSurvivesCancellation) {
   EXPECT_EQ(run_main(python,
                      "  lock = asyncio.Lock()\n"
                      "  log = []\n"
@@ -151,8 +149,7 @@ TEST(Asyncio, LockIsFairAndSurvivesCancellation) {
             "not held\n([0, 2, 3, 9], False)\n");
 }
 
-TEST(Asyncio, ThreadSafeFlagIsClearedByWaiting) {
-  Python python;
+TEST_F(Asyncio, ThreadSafeFlagIsClearedByWaiting) {
   EXPECT_EQ(run_main(python,
                      "  flag = asyncio.ThreadSafeFlag()\n"
                      "  flag.set()\n"
@@ -162,8 +159,7 @@ TEST(Asyncio, ThreadSafeFlagIsClearedByWaiting) {
             "cleared\n");
 }
 
-TEST(Asyncio, ErrorsNobodyAsksForReachTheHandler) {
-  Python python;
+TEST_F(Asyncio, ErrorsNobodyAsksForReachTheHandler) {
   EXPECT_EQ(
       run_main(python,
                "  loop = asyncio.get_event_loop()\n"
@@ -184,8 +180,7 @@ TEST(Asyncio, ErrorsNobodyAsksForReachTheHandler) {
   python.watcher.wait_for_line("ValueError: lost");
 }
 
-TEST(Asyncio, RunForeverIsStoppable) {
-  Python python;
+TEST_F(Asyncio, RunForeverIsStoppable) {
   EXPECT_EQ(python.run("import asyncio\n"
                        "loop = asyncio.get_event_loop()\n"
                        "async def stopper():\n"
@@ -197,8 +192,7 @@ TEST(Asyncio, RunForeverIsStoppable) {
             "stopped\n");
 }
 
-TEST(Asyncio, NewEventLoopForgetsTasks) {
-  Python python;
+TEST_F(Asyncio, NewEventLoopForgetsTasks) {
   EXPECT_EQ(python.run("import asyncio\n"
                        "async def noise(): print('noise')\n"
                        "asyncio.create_task(noise())\n"
@@ -208,8 +202,7 @@ TEST(Asyncio, NewEventLoopForgetsTasks) {
             "quiet\n");
 }
 
-TEST(Asyncio, CurrentTaskIsTheOneThatRuns) {
-  Python python;
+TEST_F(Asyncio, CurrentTaskIsTheOneThatRuns) {
   EXPECT_EQ(
       run_main(python,
                "  t = asyncio.current_task()\n"
@@ -219,8 +212,7 @@ TEST(Asyncio, CurrentTaskIsTheOneThatRuns) {
   EXPECT_EQ(python.value("asyncio.current_task()"), "RuntimeError: no running event loop");
 }
 
-TEST(Asyncio, ATaskCannotCancelItself) {
-  Python python;
+TEST_F(Asyncio, ATaskCannotCancelItself) {
   EXPECT_THAT(run_main(python, "  asyncio.current_task().cancel()"), HasSubstr("RuntimeError"));
 }
 

@@ -343,8 +343,12 @@ std::vector<Crash> Watcher::crashes() {
   return crashes_;
 }
 
-Python::Python(Limits limits, std::vector<HostModule> modules)
-    : runtime(Options{.flash = flash, .observer = watcher, .limits = limits, .modules = std::move(modules)}) {
+Python::Python(Limits limits, std::vector<HostModule> modules, Clock& clock)
+    : runtime(Options{.flash = flash,
+                      .observer = watcher,
+                      .clock = clock,
+                      .limits = limits,
+                      .modules = std::move(modules)}) {
   runtime.start();
 }
 

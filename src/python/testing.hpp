@@ -1,6 +1,8 @@
 // For tests of Python code: a file system in memory, sinks that can be waited for, a running interpreter.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -109,10 +111,27 @@ class Watcher final : public Observer {
   unsigned generation_ = 0;
 };
 
+// Time that passes whenever Python waits for it, at once, and at no other time: what a test sees of it does
+// not depend on how busy the machine is.
+class SkippingClock final : public Clock {
+ public:
+  Nanos monotonic() const override { return Nanos(now_.load()); }
+  Nanos utc() const override { return Nanos(utc_at_start) + monotonic(); }
+  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, Nanos until) override {
+    if (until == kForever) return wake.wait(lock);
+    now_ = std::max(now_.load(), until.count());
+  }
+  std::int64_t utc_at_start = 1'700'000'000'000'000'000;
+
+ private:
+  std::atomic<std::int64_t> now_ = 0;
+};
+
 // An interpreter running on a file system in memory.
 class Python {
  public:
-  explicit Python(Limits limits = {}, std::vector<HostModule> modules = {});
+  explicit Python(Limits limits = {}, std::vector<HostModule> modules = {}, Clock& clock = system_clock());
+  explicit Python(Clock& clock) : Python({}, {}, clock) {}
   ~Python() { runtime.stop(); }
 
   std::shared_ptr<Result> start_eval(std::string source);
