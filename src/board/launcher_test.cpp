@@ -246,6 +246,53 @@ TEST(Launcher, TasksAndEvalsGoOnInsideAMainThatRunsForEver) {
   EXPECT_FALSE(launcher->is_done());
 }
 
+// The commonest script of all.
+TEST(Launcher, AMainThatLoopsWithASleepKeepsNobodyOut) {
+  PythonBoard board;
+  board.flash.put("/ticker.py", kTicker);
+  board.flash.put("/main.py",
+                  "from machine import Pin, Timer\n"
+                  "import time, logging\n"
+                  "led = Pin(2, Pin.OUT)\n"
+                  "blinks = pressed = 0\n"
+                  "def on_press(pin):\n"
+                  "    global pressed\n"
+                  "    pressed += 1\n"
+                  "def blink(timer):\n"
+                  "    global blinks\n"
+                  "    blinks += 1\n"
+                  "Pin(4, Pin.IN).irq(on_press, Pin.IRQ_RISING)\n"
+                  "Timer(0).init(period=100, callback=blink)\n"
+                  "while True:\n"
+                  "    led.toggle()\n"
+                  "    time.sleep(0.5)\n");
+  board.api.who.modules = {"ticker"};
+  const auto launcher = board.start();
+  board.api.wait_for_line("ticks 300");
+  EXPECT_EQ(board.run("blinks > 10"), "True");
+  board.run("import _pins; _pins.drive('4', True)");
+  board.run_until("pressed == 1");
+  EXPECT_FALSE(launcher->is_done());
+  board.runtime.interrupt();
+  EXPECT_THAT(board.api.wait_for_line("main.py interrupted").text, HasSubstr("KeyboardInterrupt"));
+}
+
+TEST(Launcher, AModuleThatBlocksIsNamedAndThoseBeforeItWork) {
+  PythonBoard board;
+  board.flash.put("/early.py",
+                  "import logging\n"
+                  "async def connected(): logging.info('early is connected')\n"
+                  "def start(mqtt, config): mqtt.on_init(connected())\n");
+  board.flash.put("/blocks.py", "import time\ndef start(mqtt, config):\n    while True: time.sleep(1)\n");
+  board.api.is_connected = true;
+  board.api.who.modules = {"early", "blocks"};
+  const auto launcher = board.start();
+  EXPECT_EQ(board.api.wait_for_line("blocks blocks").level, 30);
+  board.api.wait_for_line("early is connected");
+  EXPECT_EQ(board.run("1+1"), "2");
+  EXPECT_FALSE(launcher->is_done());
+}
+
 // The idiom of MicroPython's documentation.
 TEST(Launcher, AMainThatResetsTheEventLoopDoesNotEndTheModules) {
   PythonBoard board;

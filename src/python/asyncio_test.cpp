@@ -315,6 +315,70 @@ TEST(EventLoop, InterruptOfAProgramSparesTheEvalItServes) {
   }
 }
 
+TEST(EventLoop, AProgramThatSleepsAtItsTopKeepsNobodyOut) {
+  Python python;
+  const auto program = python.start_exec(
+      "import asyncio, time\n"
+      "ticks = 0\n"
+      "async def tick():\n"
+      "  global ticks\n"
+      "  while True:\n"
+      "    ticks += 1\n"
+      "    await asyncio.sleep_ms(1)\n"
+      "asyncio.create_task(tick())\n"
+      "print('go')\n"
+      "while ticks >= 0:\n"
+      "  time.sleep(0.01)\n");
+  program->wait_for_output("go");
+  while (python.value("ticks > 20") != "True") {
+  }
+  EXPECT_EQ(python.run("ticks = -1000000"), "");
+  EXPECT_EQ(program->wait().status, Status::ok);
+}
+
+TEST(EventLoop, AnInterruptEndsTheProgramThatSleepsNotTheTasks) {
+  Python python;
+  const auto program = python.start_exec(
+      "import asyncio, time\n"
+      "async def tick():\n"
+      "  while True: await asyncio.sleep(1000)\n"
+      "task = asyncio.create_task(tick())\n"
+      "print('go')\n"
+      "time.sleep(1000)\n");
+  program->wait_for_output("go");
+  while (!program->is_done()) python.runtime.interrupt();
+  EXPECT_EQ(program->wait().status, Status::interrupted);
+  EXPECT_EQ(python.value("task.done()"), "False");
+}
+
+// What a task or a handler does between two awaits stays in one piece.
+TEST_F(Asyncio, ASleepInATaskOrAHandlerLetsNobodyIn) {
+  python.run(
+      "import asyncio, time, _mqb\n"
+      "log = []\n"
+      "async def other():\n"
+      "  while len(log) < 9:\n"
+      "    log.append('other')\n"
+      "    await asyncio.sleep_ms(1)\n"
+      "async def sleeper():\n"
+      "  log.append('task')\n"
+      "  time.sleep_ms(5)\n"
+      "  log.append('slept')\n"
+      "def handler():\n"
+      "  log.append('event')\n"
+      "  time.sleep_ms(5)\n"
+      "  log.append('slept')\n"
+      "  print('handled')\n"
+      "_mqb.on_event('e', handler)\n");
+  EXPECT_EQ(python.run("asyncio.create_task(sleeper()); asyncio.create_task(other()); time.sleep_ms(100)"),
+            "");
+  EXPECT_EQ(python.value("log[:3]"), "['task', 'slept', 'other']");
+  python.run("log.clear(); asyncio.create_task(other())");
+  python.runtime.post_event("e", {});
+  python.watcher.wait_for_line("handled");
+  EXPECT_EQ(python.value("log[log.index('event') + 1]"), "'slept'");
+}
+
 TEST(EventLoop, GoesOnServingTasksAfterTheProgram) {
   Python python;
   EXPECT_EQ(python.run("import asyncio\n"

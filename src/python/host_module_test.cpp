@@ -195,6 +195,27 @@ TEST(HostModule, ADeferredAnswerIsWaitedForSynchronously) {
   EXPECT_EQ(waiting->wait().status, Status::interrupted);
 }
 
+TEST(HostModule, WaitingForAnAnswerAtTheTopOfAProgramKeepsNobodyOut) {
+  std::vector<Completion> completions;
+  Python python({}, modules(&completions));
+  const auto waiting =
+      python.start_exec("import host\nlater = host.later()\nprint('go')\nprint(later.wait())\n");
+  waiting->wait_for_output("go");
+  EXPECT_EQ(python.value("later.done()"), "False");
+  completions[0].complete(std::int64_t{7});
+  EXPECT_EQ(waiting->wait().status, Status::ok);
+  EXPECT_EQ(waiting->output(), "go\n7\n");
+}
+
+TEST(HostModule, ATaskMayWaitForAnAnswerSynchronously) {
+  std::vector<Completion> completions;
+  Python python({}, modules(&completions));
+  EXPECT_EQ(python.run("import asyncio, host\n"
+                       "async def main(): return host.at_once().wait()\n"
+                       "print(asyncio.run(main()))"),
+            "7\n");
+}
+
 TEST(HostModule, AnswersForACrashedInstanceAreDropped) {
   std::vector<Completion> completions;
   Python python({}, modules(&completions));

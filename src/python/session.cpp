@@ -33,7 +33,8 @@ enum Builtin : std::uint32_t {
   kEventArgument = 13,
   kAnswerToken = 14,
   kAnswerValue = 15,
-  kFirstModuleFunction = 16
+  kAtTop = 16,
+  kFirstModuleFunction = 17
 };
 
 constexpr std::int64_t kTicksMask = 0x3fffffff;  // the period of ticks_us, as of ticks_ms
@@ -132,7 +133,7 @@ class Session::Output {
 class Session::Running {
  public:
   Running(Session& session, Activity::Kind kind, JobId job, std::string name, Trace trace, Output& output)
-      : session_(session) {
+      : session_(session), outer_(std::exchange(session.kind_, kind)) {
     session_.traces_.push_back(std::move(trace));
     session_.outputs_.push_back(&output);
     session_.mailbox_.begin(kind, job, std::move(name));
@@ -140,6 +141,7 @@ class Session::Running {
   ~Running() {
     session_.mailbox_.end();
     session_.outputs_.pop_back();
+    session_.kind_ = outer_;
     if (std::uncaught_exceptions() == unwinding_) session_.traces_.pop_back();
   }
   Running(const Running&) = delete;
@@ -147,6 +149,7 @@ class Session::Running {
 
  private:
   Session& session_;
+  Activity::Kind outer_;
   int unwinding_ = std::uncaught_exceptions();
 };
 
@@ -450,6 +453,8 @@ HostResult Session::call_builtin(std::uint32_t function, std::span<const Argumen
       return std::int64_t{answer_now_.token};
     case kAnswerValue:
       return std::move(answer_now_.result);
+    case kAtTop:
+      return (kind_ == Activity::Kind::eval || kind_ == Activity::Kind::exec) && depth_ < kMaxDepth;
     default:
       return type_error("no such function");
   }

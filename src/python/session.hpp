@@ -99,7 +99,8 @@ class Session final : public Platform, public HostFunctions {
   std::string name_;
   const Event* event_ = nullptr;
   Answer answer_now_;
-  unsigned depth_ = 0;  // of serve() within serve()
+  unsigned depth_ = 0;                          // of serve() within serve()
+  Activity::Kind kind_ = Activity::Kind::idle;  // of what runs, innermost
   std::uint32_t last_token_ = 0;
   // For crash reports: what runs, innermost last.
   struct Trace {

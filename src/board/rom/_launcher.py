@@ -3,6 +3,9 @@
 import sys
 from errno import ENOENT
 
+# A module that takes longer to start is worth a warning.
+START_PATIENCE_S = 10
+
 # Applications that come with the firmware; those of the same name on flash win.
 _APPS = '/rom/apps'
 
@@ -46,9 +49,19 @@ def _run_file(name, main):
         failed(name, e)
 
 
+async def _grow_impatient(name):
+    # Gets its turn when what blocks the start sleeps or waits for the network. Those that did start shall work.
+    import asyncio, logging, mqtt
+    await asyncio.sleep(START_PATIENCE_S)
+    log = logging.getLogger('main')
+    log.warning('%s blocks: the modules after it and main.py wait for its start() to return', name)
+    mqtt._begin()
+
+
 def _start(name):
-    import board, logging, machine, mqtt
+    import asyncio, board, logging, machine, mqtt
     from _tasks import failed, guarded_task
+    impatience = asyncio.create_task(_grow_impatient(name))
     try:
         __import__(name)
         start = getattr(sys.modules[name], 'start', None)
@@ -63,6 +76,8 @@ def _start(name):
         if machine._going_down:
             raise
         failed(name, e, 'cannot be started')
+    finally:
+        impatience.cancel()
 
 
 def _stream(name):

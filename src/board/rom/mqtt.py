@@ -17,6 +17,7 @@ INIT_PATIENCE_MS = 10000
 _init = []
 _on_mqtt = []
 _on_msg = []
+_begun = False
 _connected = False
 _had_connection = False
 
@@ -97,11 +98,16 @@ def _on_message(topic, msg, retained, qos, dup):
 
 
 def _begin():
-    # By the launcher, once the modules are loaded.
+    # By the launcher, once the modules are loaded, or when one does not let the others go on.
+    global _begun
+    if _begun:
+        return
+    _begun = True
     _mqb.on_event('mqtt', _on_connection)
-    _mqb.on_event('message', _on_message)
     fail_led(True)
     _on_connection(_board.connected())
 
 
+# From the start: a task of an early module may subscribe while a later one is still being loaded.
+_mqb.on_event('message', _on_message)
 MQTT = sys.modules[__name__]

@@ -8,6 +8,7 @@ import __main__
 import _mqbhost
 from uctypes import addressof, bytearray_at
 from errno import ETIMEDOUT
+from utime import ticks_add, ticks_diff, ticks_ms
 
 _call = _mqbhost.call
 _Host = type(_call)
@@ -29,7 +30,8 @@ _JOB_NAME = 12
 _EVENT_ARGUMENT = 13
 _ANSWER_TOKEN = 14
 _ANSWER_VALUE = 15
-_FIRST_FUNCTION = 16
+_AT_TOP = 16
+_FIRST_FUNCTION = 17
 
 # What a host object stands for, see border.cpp.
 _BYTES = 3
@@ -135,6 +137,7 @@ _wait_for_answer = _builtin(_WAIT_FOR_ANSWER)
 _ticks_us = _builtin(_TICKS_US)
 _time_ns = _builtin(_TIME_NS)
 _random = _builtin(_RANDOM)
+_at_top = _builtin(_AT_TOP)
 _sha1 = _function(_SHA1 - _FIRST_FUNCTION)
 _md5 = _function(_MD5 - _FIRST_FUNCTION)
 
@@ -316,7 +319,11 @@ class Deferred:
         return self._value
 
     def wait(self, timeout_ms=-1):
-        """Blocks everything until the answer comes; OSError(ETIMEDOUT) when it does not come in time."""
+        """Returns when the answer has come; OSError(ETIMEDOUT) when it does not come in time."""
+        if not self._done and _waits_at_top():
+            _serve(timeout_ms, self.done)
+            if not self._done:
+                raise OSError(ETIMEDOUT)
         if not self._done:
             try:
                 value = _wait_for_answer(self._token, timeout_ms)
@@ -362,6 +369,27 @@ def _answer():
 
 # Set by asyncio when it is imported: runs what is due, answers the milliseconds until more is, or -1.
 _loop = None
+# Set likewise: whether a task runs.
+_in_task = None
+
+
+# Whether the program that waits now is in none of its tasks and no handler. Then all others go on: see _serve().
+def _waits_at_top():
+    return _at_top() and not (_in_task and _in_task())
+
+
+# Waits at the top of a program, until done() or so many milliseconds are over (negative: for ever). Meanwhile tasks,
+# handlers and jobs have their turn, as on the idle thread.
+def _serve(ms, done=None):
+    end = None if ms < 0 else ticks_add(ticks_ms(), ms)
+    while not (done and done()):
+        wait = _loop() if _loop else -1
+        if end is not None:
+            left = max(0, ticks_diff(end, ticks_ms()))
+            wait = left if wait < 0 else min(wait, left)
+        _poll(wait)
+        if end is not None and ticks_diff(end, ticks_ms()) <= 0:
+            break
 
 
 def _run_tasks():

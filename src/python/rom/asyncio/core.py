@@ -195,7 +195,12 @@ def _run_ready():
     return 0
 
 
+def _in_task():
+    return cur_task is not None
+
+
 _mqb._loop = _run_ready
+_mqb._in_task = _in_task
 
 
 class Loop:
