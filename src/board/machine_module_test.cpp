@@ -181,6 +181,17 @@ TEST_F(NetworkModule, TellsTheTruthOfTheHost) {
             "(False, True)");
   EXPECT_EQ(board.run("w.config(dhcp_hostname='x')"), "None");
   EXPECT_THAT(board.run("w.ifconfig(('1.2.3.4',))"), HasSubstr("OSError"));
+  EXPECT_EQ(board.run("w.ipconfig('addr4'), w.ipconfig('gw4')"), "(('10.0.0.2', '255.0.0.0'), '10.0.0.1')");
+}
+
+// Settings of a radio and names are no reason for a script to end.
+TEST_F(NetworkModule, SettingsHaveNoEffect_AnAccessPointIsRefused) {
+  EXPECT_EQ(board.run("import network\nnetwork.hostname('other'); network.country('DE')\n"
+                      "w = network.WLAN(network.STA_IF); w.config(pm=w.PM_NONE, txpower=5)\n"
+                      "print(network.hostname() == 'other', w.config('ssid'))"),
+            "False \n");
+  EXPECT_THAT(board.run("network.WLAN(network.AP_IF).active(True)"), HasSubstr("no access point"));
+  EXPECT_EQ(board.run("network.WLAN(network.AP_IF).active(False)"), "False");
 }
 
 using Esp32Module = MachineModule;

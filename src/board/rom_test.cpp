@@ -331,6 +331,17 @@ TEST_F(Applications, NtptimeAsksAndSets) {
   EXPECT_THAT(board.api.done(), Contains(HasSubstr("set_utc 16999")));
 }
 
+TEST_F(Applications, FindTheModulesOfAMicrocontrollersPort) {
+  board.boot();
+  EXPECT_EQ(board.run("import asyncio, uasyncio, uasyncio.core\n"
+                      "print(uasyncio is asyncio, uasyncio.core is asyncio.core)"),
+            "True True\n");
+  EXPECT_EQ(board.run("import esp; esp.osdebug(None); print(esp.flash_size() > 0)"), "True\n");
+  EXPECT_EQ(board.run("micropython.alloc_emergency_exception_buf(100)"), "None");
+  EXPECT_EQ(board.run("import micropython\nfrom micropython import const\nX = const(5)\nprint(X)"), "5\n");
+  EXPECT_EQ(board.run("os.uname().sysname, os.uname()[4] == os.uname().machine"), "('linux', True)");
+}
+
 TEST_F(Applications, BlinkyBlinksAndTakesANewPeriod) {
   std::ifstream file(MQB_SOURCE_DIR "/examples/blinky/blinky.py");
   std::stringstream source;

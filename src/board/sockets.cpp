@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -257,6 +258,13 @@ HostResult name(Socket& socket, bool of_peer) {
   return text_of(address);
 }
 
+// Which of these poll() events have come: POLLIN, POLLOUT, also POLLERR and POLLHUP.
+HostResult ready(Sockets& sockets, Call& call) {
+  pollfd entry{.fd = sockets.at(call).fd, .events = static_cast<short>(small(call, 1) & 0xff), .revents = 0};
+  if (::poll(&entry, 1, 0) < 0) return python::os_error(errno);
+  return std::int64_t{entry.revents};
+}
+
 HostResult pending_error(Socket& socket) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -298,6 +306,7 @@ python::HostModule make_socket_module(asio::any_io_executor executor) {
   add("sender", [](Sockets& s, Call& call) -> HostResult { return s.at(call).sender; });
   add("local", [](Sockets& s, Call& call) { return name(s.at(call), false); });
   add("peer", [](Sockets& s, Call& call) { return name(s.at(call), true); });
+  add("ready", ready);
   add("error", [](Sockets& s, Call& call) { return pending_error(s.at(call)); });
   add("set_option", [](Sockets& s, Call& call) { return set_option(s.at(call), call); });
   add("wait", [](Sockets& s, Call& call) -> HostResult {

@@ -147,6 +147,12 @@ TEST_F(SocketsTest, AsyncioStreamsServeSeveralClients) {
             "[0, 5, 100000]\n");
 }
 
+TEST_F(SocketsTest, TheOldNameOfAsyncioHasTheStreamsToo) {
+  EXPECT_EQ(board.run("import uasyncio\nfrom uasyncio import open_connection, start_server\n"
+                      "print(uasyncio.StreamReader is asyncio.StreamReader)"),
+            "True\n");
+}
+
 TEST_F(SocketsTest, WaitForEndsAStreamsRead) {
   EXPECT_EQ(board.run("async def main():\n"
                       "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', 0))\n"
@@ -157,6 +163,59 @@ TEST_F(SocketsTest, WaitForEndsAStreamsRead) {
                       "    print(await asyncio.wait_for(stream.read(48), 10))\n"
                       "asyncio.run(main())"),
             "timeout\nb'late'\n");
+}
+
+TEST_F(SocketsTest, WriteMayBeGivenHowMuch) {
+  EXPECT_EQ(
+      board.run("l = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen(1)\n"
+                "c = socket.socket(); c.connect(l.getsockname()); s, _ = l.accept()\n"
+                "print(c.write(bytearray(b'abcd'), 2)); c.close(); print(s.read()); s.close(); l.close()"),
+      "2\nb'ab'\n");
+}
+
+constexpr const char* kPair =
+    "import uselect as select, sys\n"
+    "l = socket.socket(); l.bind(('127.0.0.1', 0)); l.listen(1)\n"
+    "c = socket.socket(); c.connect(l.getsockname()); s, _ = l.accept()\n"
+    "p = select.poll(); p.register(s, select.POLLIN); p.register(sys.stdin, select.POLLIN)\n";
+
+TEST_F(SocketsTest, PollAnswersWhatIsReady) {
+  board.run(kPair);
+  EXPECT_EQ(board.run("p.poll(0), p.poll(1)"), "([], [])");
+  EXPECT_EQ(board.run("c.send(b'x'); print([(o is s, e) for o, e in p.poll(10000)])"), "[(True, 1)]\n");
+  EXPECT_EQ(board.run("s.recv(9), p.poll(1)"), "(b'x', [])");
+  EXPECT_EQ(board.run("p.modify(s, select.POLLIN | select.POLLOUT)\nprint([e for o, e in p.ipoll()])"),
+            "[4]\n");
+  EXPECT_EQ(
+      board.run("p.modify(s, select.POLLIN); c.close(); print([e & select.POLLIN for o, e in p.poll()])"),
+      "[1]\n");
+  EXPECT_EQ(board.run("p.unregister(s); print(p.poll(1))"), "[]\n");
+  EXPECT_THAT(board.run("p.modify(s, 1)"), HasSubstr("ENOENT"));
+  EXPECT_THAT(board.run("p.register(5)"), HasSubstr("only sockets"));
+}
+
+TEST_F(SocketsTest, PollWaitsWithoutKeepingEvalsOut_AlsoInATask) {
+  board.run(kPair);
+  const auto waiting = std::make_shared<testing::Result>();
+  board.runtime.exec("print('waits')\nprint(len(p.poll()))\n", "main.py", waiting);
+  waiting->wait_for_output("waits");
+  EXPECT_EQ(board.run("c.send(b'x')"), "1");
+  waiting->wait();
+  EXPECT_EQ(waiting->output(), "waits\n1\n");
+  EXPECT_EQ(board.run("s.recv(1)\n"
+                      "async def main():\n"
+                      "    r = len(p.poll(20))\n"
+                      "    c.send(b'y')\n"
+                      "    return r, len(p.poll())\n"
+                      "print(asyncio.run(main()))"),
+            "(0, 1)\n");
+}
+
+TEST_F(SocketsTest, SelectSortsWhatIsReady) {
+  board.run(kPair);
+  EXPECT_EQ(board.run("import select\nr, w, x = select.select([s, l], [c], [], 5)\nprint(r, w == [c], x)"),
+            "[] True []\n");
+  EXPECT_EQ(board.run("c.send(b'x'); print(select.select([l, s], [], []) == ([s], [], []))"), "True\n");
 }
 
 TEST_F(SocketsTest, NamesAreResolved) {

@@ -14,8 +14,12 @@ def _import_own():
     # While sys.path is what launcher_source() made it: none of the board's own modules may come from a file on flash of
     # the same name.
     import asyncio, gc, json, logging, machine, micropython, os, time
-    import _gc, _tasks, _time, board, mqtt, watchdog
+    import _gc, _micropython, _tasks, _time, _uselect, board, mqtt, watchdog
     sys.modules['gc'] = _gc
+    sys.modules['micropython'] = _micropython
+    sys.modules['uselect'] = _uselect
+    sys.modules['uasyncio'] = asyncio
+    sys.modules['uasyncio.core'] = asyncio.core
     sys.path[:] = ['', '/rom', '.frozen', '/lib', _APPS]
 
 

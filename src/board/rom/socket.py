@@ -179,7 +179,9 @@ class socket:
             line += c
         return line
 
-    def write(self, data):
+    def write(self, data, size=-1):
+        if size >= 0:
+            data = memoryview(data)[:size]
         if self._timeout_ms == 0:
             return _socket.send(self._handle, data)
         self.sendall(data)

@@ -1,5 +1,6 @@
 # MicroPython's os with what boards have beyond it.
 import sys
+from collections import namedtuple
 from uos import *
 from uos import ilistdir as _ilistdir, remove as unlink
 from _mqb import _random
@@ -21,9 +22,13 @@ def sync():
     pass
 
 
+_Uname = namedtuple('uname', ('sysname', 'nodename', 'release', 'version', 'machine'))
+
+
 def uname():
-    version = '.'.join([str(n) for n in sys.implementation.version[:3]])
-    return ('linux', 'mqboard', version, sys.version, sys.implementation._machine)
+    release = '.'.join([str(n) for n in sys.implementation.version[:3]])
+    version = sys.version.split('MicroPython ')[-1]
+    return _Uname('linux', 'mqboard', release, version, 'mqboard on Linux')
 
 
 from os import path
