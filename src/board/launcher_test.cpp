@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "board/python_board_testing.hpp"
+#include "board/text.hpp"
 
 namespace mqboard::board {
 namespace {
@@ -96,6 +97,21 @@ TEST(Launcher, NamesOfNativeServicesAreAccepted) {
   EXPECT_THAT(board.api.done(), Not(Contains(HasSubstr("failure"))));
 }
 
+// With the traceback of the line that is wrong, not of the one that would call it.
+TEST(Launcher, WhatIsNoFunctionIsRefusedWhereItIsHandedOver) {
+  PythonBoard board;
+  for (const char* call : {"on_init", "on_mqtt", "on_msg", "watched"}) {
+    board.flash.put(concat("/", call, ".py"), concat("def start(mqtt, config):\n    mqtt.", call, "(5)\n"));
+    board.api.who.modules.emplace_back(call);
+  }
+  board.boot();
+  for (const char* call : {"on_init", "on_mqtt", "on_msg", "watched"}) {
+    const auto line = board.api.wait_for_line(concat(call, " cannot be started"));
+    EXPECT_THAT(line.text, HasSubstr(concat("File \"", call, ".py\", line 2, in start")));
+    EXPECT_THAT(line.text, HasSubstr("TypeError: a function is expected, not 5"));
+  }
+}
+
 TEST(Launcher, AModuleWithoutStartIsImportedAndAnAsyncStartRuns) {
   PythonBoard board;
   board.flash.put("/plain.py", "import logging\nlogging.getLogger('plain').info('imported')\n");
@@ -110,6 +126,7 @@ TEST(Launcher, AModuleWithoutStartIsImportedAndAnAsyncStartRuns) {
   board.api.wait_for_line("running");
   EXPECT_THAT(info_lines(board, "plain"), ElementsAre("imported"));
   EXPECT_THAT(info_lines(board, "lights"), ElementsAre("started []"));
+  EXPECT_TRUE(board.api.has_line("plain has no start()"));
 }
 
 TEST(Launcher, SafeModeRunsNothingOfTheApplication) {
@@ -383,6 +400,8 @@ TEST(Launcher, OutOfMemoryInATaskIsAFailureLikeOthers) {
   board.api.who.modules = {"hungry", "ticker"};
   board.boot();
   board.api.wait_for_line("eats failed");
+  board.api.wait_for_line("MemoryError");
+  board.api.wait_for("failure eats: MemoryError: memory allocation failed, allocating 1000 bytes");
   board.api.wait_for_line("ticks 300");
 }
 

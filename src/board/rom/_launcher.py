@@ -70,6 +70,7 @@ def _start(name):
         __import__(name)
         start = getattr(sys.modules[name], 'start', None)
         if start is None:
+            logging.getLogger('main').info('%s has no start()', name)
             return
         config = board.table(name)
         level = config.pop('log', None)

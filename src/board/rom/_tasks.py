@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import _board
+from _mqb import _give_up_reserve, _set_reserve_aside
 from time import ticks_ms, ticks_diff
 
 log = logging.getLogger('main')
@@ -12,6 +13,15 @@ LONGEST_PAUSE_MS = 60000
 
 
 def failed(task, e, what='failed'):
+    # What filled the heap may hold on to it until this is over.
+    _give_up_reserve()
+    try:
+        _tell(task, e, what)
+    finally:
+        _set_reserve_aside()
+
+
+def _tell(task, e, what):
     try:
         text = logging.traceback(e)
     except MemoryError:
@@ -35,7 +45,9 @@ def _name_of_coroutine(coroutine):
 
 def on_exception(loop, context):
     future = context.get('future')
-    failed(_name_of_coroutine(getattr(future, 'coro', None)), context['exception'])
+    e = context['exception']
+    _give_up_reserve()
+    failed(_name_of_coroutine(getattr(future, 'coro', None)), e)
 
 
 async def guard(name, awaitable):
@@ -51,8 +63,14 @@ def guarded_task(name, result):
         asyncio.create_task(guard(name, result))
 
 
+def must_be_callable(function):
+    if not callable(function):
+        raise TypeError('a function is expected, not %r' % (function,))
+
+
 def watched(function, *args, **kwargs):
     """Runs the coroutine function as a task, and again whenever it ends or raises. Cancel the task to end it."""
+    must_be_callable(function)
     return asyncio.create_task(_watch(function, args, kwargs))
 
 

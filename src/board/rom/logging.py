@@ -32,12 +32,16 @@ def _level(level):
     return int(level)
 
 
+# Frames that only say how an application's code came to be called.
+_OWN_FRAMES = ('  File "/rom/_', '  File "/rom/asyncio/core', '  File "/rom/mqtt')
+
+
 def traceback(e):
     """The traceback of an exception as text, without the frames of the board's own modules."""
     out = io.StringIO()
     sys.print_exception(e, out)
     lines = out.getvalue().rstrip().split('\n')
-    return '\n'.join([line for line in lines if not line.startswith('  File "/rom/_')])
+    return '\n'.join([line for line in lines if not any([line.startswith(own) for own in _OWN_FRAMES])])
 
 
 class LogRecord:

@@ -7,7 +7,7 @@ import logging
 import _board
 import _mqb
 from board import fail_led
-from _tasks import failed, guard, guarded_task, name_of, watched
+from _tasks import failed, guard, guarded_task, must_be_callable, name_of, watched
 
 log = logging.getLogger('mqtt')
 
@@ -41,6 +41,8 @@ client = Client()
 
 def on_init(coroutine):
     """Runs the coroutine once, after the first connection; those registered before it have their turn first."""
+    if not hasattr(coroutine, 'send'):
+        must_be_callable(coroutine)
     _init.append(coroutine)
     if _had_connection and len(_init) == 1:
         asyncio.create_task(_run_init())
@@ -48,11 +50,13 @@ def on_init(coroutine):
 
 def on_mqtt(callback):
     """Starts `callback(connected)`, a coroutine function, whenever the connection comes up or goes down."""
+    must_be_callable(callback)
     _on_mqtt.append(callback)
 
 
 def on_msg(callback):
     """Calls `callback(topic, msg, retained, qos, dup)`, topic and msg being bytes, for every message that arrives."""
+    must_be_callable(callback)
     _on_msg.append(callback)
 
 
