@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "board/log_levels.hpp"
+#include "board/text.hpp"
 
 namespace mqboard::board {
 namespace {
@@ -59,6 +60,11 @@ void LogService::store(int level, std::string_view logger, std::string_view text
   if (wake) env_.wake();
 }
 
+std::size_t LogService::separable(std::string_view text) const {
+  const std::lock_guard lock(mutex_);
+  return buffer_.secrets().separable(text);
+}
+
 std::string LogService::redacted(std::string_view text) const {
   std::vector<std::uint8_t> into(text.size());
   const std::lock_guard lock(mutex_);
@@ -96,11 +102,32 @@ std::optional<Outgoing> LogService::next() {
   const std::lock_guard lock(mutex_);
   // The client has what was lent and resends it by itself until it arrived.
   if (lent_) buffer_.acknowledge(*std::exchange(lent_, std::nullopt));
-  const auto entry = online_ ? buffer_.take() : std::nullopt;
-  if (!entry) return asleep_ = true, std::nullopt;
-  lent_line_ = line(entry->record);
-  lent_ = entry->sequence;
+  if (!online_) return asleep_ = true, std::nullopt;
+  const std::uint32_t gap = held_ ? 0 : take();
+  missing_ += gap;
+  const Millis now = env_.since_boot();
+  if (missing_ != 0 && (gap == 0 || !held_ || now - told_at_ >= kTellEvery)) {
+    told_at_ = now;
+    const std::string text = concat(std::exchange(missing_, 0), " lines had no room and are missing");
+    lent_line_ = line({log::Level::warning, now, "log", text});
+    return Outgoing{env_.topic, as_bytes(lent_line_)};
+  }
+  if (!held_) return asleep_ = true, std::nullopt;
+  lent_line_ = std::move(held_->text);
+  lent_ = held_->sequence;
+  held_.reset();
   return Outgoing{env_.topic, as_bytes(lent_line_)};
+}
+
+// Takes the next record into held_, if there is one. Answers how many before it had no room.
+std::uint32_t LogService::take() {
+  std::uint32_t last = buffer_.ring().last_sequence();
+  if (const auto entry = buffer_.take()) {
+    held_ = Line{entry->sequence, line(entry->record)};
+    last = entry->sequence - 1;
+  }
+  const std::uint32_t gap = last - std::exchange(last_taken_, held_ ? held_->sequence : last);
+  return gap;
 }
 
 std::string LogService::line(const log::Record& record) const {

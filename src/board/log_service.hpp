@@ -40,6 +40,8 @@ class LogService final : public MessageSource {
 
   // The same for a logger that applies levels of its own: Python's.
   void log_decided(int level, std::string_view logger, std::string_view text);
+  // How much of `text` may be logged apart from what follows it: secrets stay in one piece.
+  [[nodiscard]] std::size_t separable(std::string_view text) const;
   // `text` with secrets blackened, for reports that go beside the log.
   [[nodiscard]] std::string redacted(std::string_view text) const;
 
@@ -74,6 +76,10 @@ class LogService final : public MessageSource {
  private:
   void store(int level, std::string_view logger, std::string_view text, bool decided);
   [[nodiscard]] std::string line(const log::Record& record) const;
+  std::uint32_t take();
+
+  // While lines go missing without end, how often that is said.
+  static constexpr Millis kTellEvery{1000};
 
   const Environment env_;
   mutable std::mutex mutex_;  // guards what follows
@@ -83,6 +89,11 @@ class LogService final : public MessageSource {
   Follower last_follower_ = 0;
   std::string lent_line_;
   std::optional<std::uint32_t> lent_;
+  // The record to lend next, once it was said how many before it are missing.
+  std::optional<Line> held_;
+  std::uint32_t last_taken_ = 0;
+  std::uint32_t missing_ = 0;
+  Millis told_at_{};
   bool online_ = false;  // I/O thread
 };
 

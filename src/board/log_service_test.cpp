@@ -93,6 +93,36 @@ TEST_F(Log, FullBuffer_KeepsTheSevere) {
   EXPECT_GT(log.lost(), 400u);
 }
 
+// The reader of the log sees that he does not see everything, and where.
+TEST_F(Log, WhatHadNoRoomIsCountedInTheLogItself) {
+  LoggingConfig config;
+  config.boot_bytes = 1024;
+  config.loop_bytes = 1024;
+  LogService& log = service(config);
+  log.log(40, "a", "the important one");
+  for (int i = 0; i < 500; ++i) log.log(20, "a", "chatter");
+  log.connected();
+  auto lines = sent();
+  ASSERT_GT(lines.size(), 3u);
+  EXPECT_THAT(lines[0], HasSubstr("the important one"));
+  EXPECT_EQ(lines[1], "W 1234      log: " + std::to_string(501 - (lines.size() - 1)) +
+                          " lines had no room and are missing");
+  log.log(20, "a", "after");
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr("after")));
+}
+
+TEST_F(Log, WhatHadNoRoomAtTheEndIsCountedToo) {
+  LoggingConfig config;
+  config.boot_bytes = 1024;
+  config.loop_bytes = 1024;
+  LogService& log = service(config);
+  for (int i = 0; i < 100; ++i) log.log(40, "a", "important");
+  for (int i = 0; i < 7; ++i) log.log(20, "a", "chatter");
+  log.connected();
+  const auto lines = sent();
+  EXPECT_EQ(lines.back(), "W 1234      log: 7 lines had no room and are missing");
+}
+
 TEST_F(Log, SecretsAreReplacedEverywhere) {
   LogService& log = service({}, {"hunter2", "tok-en"});
   log.log(20, "a", "password hunter2 and tok-en, hunter2");

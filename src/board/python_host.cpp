@@ -158,6 +158,8 @@ void PythonHost::console(python::Stream stream, Bytes line) {
   env_.log.log(stream == python::Stream::out ? 20 : 40, "print", as_text(line));
 }
 
+std::size_t PythonHost::cut(Bytes line) { return env_.log.separable(as_text(line)); }
+
 bool PythonHost::crashed(const python::Crash& crash) {
   env_.log.log(kCritical, "python",
                concat("the interpreter crashed: ", crash.cause, " in ", crash.running,

@@ -69,6 +69,7 @@ class PythonHost final : public BoardApi, public python::Observer {
 
   // python::Observer
   void console(python::Stream stream, Bytes line) override;
+  std::size_t cut(Bytes line) override;
   bool crashed(const python::Crash& crash) override;
   void started(unsigned generation) override;
 

@@ -14,8 +14,9 @@ class LineSplitter {
   // Lines are handed over with their newline if `keep_newline`; pieces have `limit` bytes at most.
   LineSplitter(std::size_t limit, bool keep_newline) : limit_(limit), keep_newline_(keep_newline) {}
 
-  template<class Deliver>
-  void add(Bytes data, Deliver deliver) {
+  // cut(piece) says how much of a piece is delivered now, the rest coming with the next.
+  template<class Deliver, class Cut>
+  void add(Bytes data, Deliver deliver, Cut cut) {
     while (!data.empty()) {
       const auto newline = std::ranges::find(data, std::uint8_t{'\n'});
       const auto line = static_cast<std::size_t>(newline - data.begin()) + (newline == data.end() ? 0 : 1);
@@ -24,11 +25,15 @@ class LineSplitter {
       data = data.subspan(count);
       const bool complete = pending_.back() == '\n';
       if (!complete && pending_.size() < limit_) return;
-      if (complete && !keep_newline_) pending_.pop_back();
+      if (!complete) {
+        deliver_piece(deliver, cut(Bytes(pending_)));
+        continue;
+      }
+      if (!keep_newline_) pending_.pop_back();
       // A line that filled the limit exactly was delivered; its newline is not another, empty line.
-      if (!(complete && pending_.empty() && continued_)) deliver(Bytes(pending_));
+      if (!pending_.empty() || !continued_) deliver(Bytes(pending_));
       pending_.clear();
-      continued_ = !complete && !keep_newline_;
+      continued_ = false;
     }
   }
 
@@ -41,6 +46,14 @@ class LineSplitter {
   }
 
  private:
+  template<class Deliver>
+  void deliver_piece(Deliver deliver, std::size_t size) {
+    if (size == 0 || size > pending_.size()) size = pending_.size();
+    deliver(Bytes(pending_).first(size));
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(size));
+    continued_ = !keep_newline_;
+  }
+
   std::size_t limit_;
   bool keep_newline_;
   bool continued_ = false;

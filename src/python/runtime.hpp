@@ -90,6 +90,10 @@ class Observer {
   // the program yields.
   virtual void console(Stream stream, Bytes line) = 0;
 
+  // How much of a line that is too long goes into the piece to be delivered now; 0 is as good as all of it.
+  // `line` ends with a whole character.
+  virtual std::size_t cut(Bytes line) { return line.size(); }
+
   // The interpreter trapped and is gone; waiting jobs remain and run in the next instance. True: start a
   // fresh instance now. False: refuse all jobs from here on (the Runtime must be stopped). The default
   // restarts.

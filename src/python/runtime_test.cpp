@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "core/base/utf8.hpp"
 #include "python/testing.hpp"
 
 namespace mqboard::python {
@@ -133,6 +134,23 @@ TEST(RuntimeExec, WithoutASinkOutputAndTracebackGoToTheConsole) {
   EXPECT_THAT(python.watcher.lines(),
               ElementsAre("out: one", "out: two", "err: Traceback (most recent call last):",
                           "err:   File \"main.py\", line 2, in <module>", "err: ValueError: 3"));
+}
+
+TEST(RuntimeExec, LongConsoleLinesComeInPiecesOfWholeCharacters) {
+  Python python;
+  python.run("pass");
+  python.runtime.exec("print('x' + 'ä' * 1500)\nprint('y' * 1024)\nprint('end')", "main.py", nullptr);
+  python.watcher.wait_for_line("end");
+  const auto lines = python.watcher.lines();
+  ASSERT_EQ(lines.size(), 5u);
+  std::string whole;
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(is_utf8(as_bytes(lines[i]))) << i;
+    EXPECT_LE(lines[i].size(), kConsoleLine + 5);
+    whole += lines[i].substr(5);
+  }
+  EXPECT_EQ(whole.size(), 3001u);
+  EXPECT_EQ(lines[3], "out: " + std::string(1024, 'y'));
 }
 
 TEST(RuntimeComplete, OffersNamesAndAttributes) {

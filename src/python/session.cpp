@@ -68,6 +68,16 @@ std::string without_shim(std::string_view traceback) {
   return result;
 }
 
+// How much of the beginning of a longer text can be told without cutting its last character.
+std::size_t whole_characters(Bytes text) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
+    const std::uint8_t byte = text[text.size() - back];
+    if ((byte & 0xC0) == 0x80) continue;
+    return byte >= 0xC0 && utf8_sequence(text.last(back)) == 0 ? text.size() - back : text.size();
+  }
+  return text.size();
+}
+
 HostResult random_bytes(std::int64_t count) {
   constexpr std::int64_t kMost = 65536;
   if (count < 0 || count > kMost) return value_error("0 to 65536 bytes");
@@ -110,7 +120,8 @@ class Session::Output {
     if (captured != nullptr) {
       captured->append(as_text(data));
     } else if (sink_ != nullptr) {
-      lines_.add(data, [this](Bytes line) { sink_->output(line); });
+      lines_.add(
+          data, [this](Bytes line) { sink_->output(line); }, [](Bytes line) { return line.size(); });
     } else {
       session_.write_console(stream, data);
     }
@@ -342,8 +353,9 @@ void Session::console(int descriptor, Bytes output) {
 }
 
 void Session::write_console(Stream stream, Bytes output) {
-  console_lines_[stream == Stream::err ? 1 : 0].add(output,
-                                                    [&](Bytes line) { observer_.console(stream, line); });
+  console_lines_[stream == Stream::err ? 1 : 0].add(
+      output, [&](Bytes line) { observer_.console(stream, line); },
+      [&](Bytes line) { return observer_.cut(line.first(whole_characters(line))); });
 }
 
 void Session::flush() {

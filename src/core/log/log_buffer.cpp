@@ -74,6 +74,22 @@ std::string_view Secrets::redact(std::string_view text, MutableBytes into) const
   return as_text(Bytes(into).first(size));
 }
 
+std::size_t Secrets::separable(std::string_view text) const {
+  std::size_t cut = text.size();
+  for (std::size_t i = 0; i < count_; ++i) {
+    const std::string_view secret = secrets_[i];
+    const std::size_t longest = std::min(secret.size() - 1, cut);
+    for (std::size_t start = cut - longest; start < cut; ++start) {
+      if (!secret.starts_with(text.substr(start, secret.size()))) continue;
+      // Here begins one that would be cut. The new place may cut another: from the first one again.
+      cut = start;
+      i = SIZE_MAX;
+      break;
+    }
+  }
+  return cut;
+}
+
 // ---- LogBuffer
 
 LogBuffer::LogBuffer(MutableBytes memory, const BufferConfig& config) : ring_(memory), config_(config) {

@@ -59,6 +59,9 @@ class Secrets {
   bool add(std::string_view secret);
   // `text` with secrets replaced, in `into`, cut where that is full. A secret is never cut in two.
   [[nodiscard]] std::string_view redact(std::string_view text, MutableBytes into) const;
+  // How much of `text` may be parted from the rest, and from what follows it, without cutting a secret in
+  // two.
+  [[nodiscard]] std::size_t separable(std::string_view text) const;
 
  private:
   std::array<std::string_view, kMax> secrets_{};

@@ -141,6 +141,21 @@ TEST_F(LogBufferTest, ASecretAtTheCutIsNotShownInPart) {
   for (const std::string& text : take_all()) EXPECT_EQ(text.find("hunt"), std::string::npos);
 }
 
+TEST_F(LogBufferTest, ATextIsPartedBeforeASecretItMightCut) {
+  ASSERT_TRUE(buffer.secrets().add("hunter22"));
+  ASSERT_TRUE(buffer.secrets().add("cathunt"));
+  const auto parted = [this](std::string_view text) {
+    return text.substr(0, buffer.secrets().separable(text));
+  };
+  EXPECT_EQ(parted("nothing of the kind"), "nothing of the kind");
+  EXPECT_EQ(parted("whole: hunter22"), "whole: hunter22");
+  EXPECT_EQ(parted("begun: hunter2"), "begun: ");
+  EXPECT_EQ(parted("begun: h"), "begun: ");
+  EXPECT_EQ(parted("overlapping: cathunter2"), "overlapping: ");
+  EXPECT_EQ(parted("hunter2"), "");
+  EXPECT_EQ(parted(""), "");
+}
+
 TEST_F(LogBufferTest, TheBootBufferIsDeliveredWholeAlthoughTheLoopBufferIsSmaller) {
   for (int i = 0; i < 10; ++i) write(Level::info, std::to_string(i));
   buffer.connected();
