@@ -379,6 +379,9 @@ asio::awaitable<Ending> Board::Impl::run() {
                 : ending_.request == boot::ResetRequest::deep_sleep ? "going to sleep"
                                                                     : "resetting");
   runtime_.stop();
+  // What Python said at its end is announced to the link by handlers that had to wait for it: before the link
+  // counts.
+  co_await asio::post(executor_, kAwait);
   co_await link_.stop(final_status(), 2s);
   tls_session_.keep(link_.client().tls_ticket());
   co_return ending_;

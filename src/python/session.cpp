@@ -34,7 +34,8 @@ enum Builtin : std::uint32_t {
   kAnswerToken = 14,
   kAnswerValue = 15,
   kAtTop = 16,
-  kFirstModuleFunction = 17
+  kStopping = 17,
+  kFirstModuleFunction = 18
 };
 
 constexpr std::int64_t kTicksMask = 0x3fffffff;  // the period of ticks_us, as of ticks_ms
@@ -219,6 +220,7 @@ void Session::run() {
     flush();
     update_statistics();
     if (mailbox_.wait(next_task, true) == Mailbox::Wake::work) serve();
+    if (mailbox_.stopping()) break;  // tasks would only be interrupted
     next_task = run_tasks();
   }
   flush();
@@ -467,6 +469,8 @@ HostResult Session::call_builtin(std::uint32_t function, std::span<const Argumen
       return std::move(answer_now_.result);
     case kAtTop:
       return (kind_ == Activity::Kind::eval || kind_ == Activity::Kind::exec) && depth_ < kMaxDepth;
+    case kStopping:
+      return mailbox_.stopping();
     default:
       return type_error("no such function");
   }

@@ -142,6 +142,18 @@ class Modules(EndToEnd):
         log.clear()
         log.wait_count(20, lambda m: b"tick" in m.payload)  # the module outlives its main.py
 
+    def test_what_an_application_does_at_its_end_is_done_and_its_last_words_are_heard(self):
+        for number, wait in enumerate(("asyncio.run(asyncio.sleep(1000))", "time.sleep(1000)")):
+            board = self.board(self.server, prefix=f"gateway/test{number}", files={"main.py": (
+                f"import asyncio, time\nprint('runs')\ntry:\n    {wait}\nfinally:\n    print('valve closed')\n")})
+            log = self.log_of(board.prefix)
+            self.check(self.mqboard(board, "eval", "1"))
+            self.check(self.mqboard(board, "reset"))
+            log.wait_for(lambda m: b"valve closed" in m.payload, "what finally prints")
+            log.wait_for(lambda m: b"main.py ends: the board goes down" in m.payload, "the launcher")
+            log.wait_for(lambda m: b"HARD_RESET" in m.payload, "the reset")
+            self.assertFalse([m for m in log.messages if b"KeyboardInterrupt" in m.payload])
+
     def test_one_bad_module_leaves_the_others_running(self):
         log = self.log_of()
         board = self.board(

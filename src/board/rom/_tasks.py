@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import _board
-from _mqb import _give_up_reserve, _set_reserve_aside
+from _mqb import _give_up_reserve, _set_reserve_aside, _stopping
 from time import ticks_ms, ticks_diff
 
 log = logging.getLogger('main')
@@ -22,6 +22,9 @@ def failed(task, e, what='failed'):
 
 
 def _tell(task, e, what):
+    if isinstance(e, KeyboardInterrupt) and _stopping():
+        log.info('%s ends: the board goes down', task)
+        return
     try:
         text = logging.traceback(e)
     except MemoryError:

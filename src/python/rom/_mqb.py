@@ -31,7 +31,8 @@ _EVENT_ARGUMENT = 13
 _ANSWER_TOKEN = 14
 _ANSWER_VALUE = 15
 _AT_TOP = 16
-_FIRST_FUNCTION = 17
+_STOPPING = 17
+_FIRST_FUNCTION = 18
 
 # What a host object stands for, see border.cpp.
 _BYTES = 3
@@ -138,6 +139,7 @@ _ticks_us = _builtin(_TICKS_US)
 _time_ns = _builtin(_TIME_NS)
 _random = _builtin(_RANDOM)
 _at_top = _builtin(_AT_TOP)
+_stopping = _builtin(_STOPPING)
 _sha1 = _function(_SHA1 - _FIRST_FUNCTION)
 _md5 = _function(_MD5 - _FIRST_FUNCTION)
 
