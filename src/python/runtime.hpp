@@ -7,7 +7,7 @@
 // and host functions are called on the Python thread, one at a time; they may post to the Runtime but not
 // call stop(). The FileSystem is used from the Python thread only, so a shared one must be thread-safe.
 //
-// Jobs run in the order posted. A job starts when the thread is idle, or while a program waits: in
+// Jobs start in the order posted. A job starts when the thread is idle, or while a program waits: in
 // asyncio.run() between two of its tasks and in its idle wait, and at the top of the program (in none of its
 // tasks and no handler) in time.sleep() and Deferred.wait(), so an application that runs forever does not
 // keep evals out. Inside any other synchronous code (a busy loop, a sleep in a task) no job starts: like on a
