@@ -46,13 +46,13 @@ std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
     const Frame frame = framer.peek(input);
     if (frame.kind == Frame::Kind::none || !handle(frame, now, event)) break;
     framer.consume(input);
-    if (!event) event = pending_event();
+    if (event) break;
+    pump(
+        now);  // at once: what we send and when we hold the server back does not depend on how its bytes came
+    event = pending_event();
   }
   // Not behind a CONNACK: what the owner submits on hearing of it goes ahead of the publishes that waited.
-  if (!event || !std::holds_alternative<event::Connected>(*event)) {
-    pump(now);
-    if (!event) event = pending_event();
-  }
+  if (event && !std::holds_alternative<event::Connected>(*event)) pump(now);
   if (was_blocked && !blocked) clock_floor = now;
   return event;
 }

@@ -204,6 +204,20 @@ TEST(Session, InboundQos2_DuplicateIsNotDeliveredEvenAfterReconnect) {
   EXPECT_EQ(talk.events(), (Lines{"message t 'new' qos2"}));
 }
 
+TEST(Session, InboundQos2Repeated_IsAnsweredInTurnAndDoesNotFillTheWindow) {
+  Conversation talk{{}, {.receive_window = 1}};
+  talk.open(kResume);
+  const Publish message{.dup = true, .qos = q2, .topic = "t", .packet_id = 7, .payload = as_bytes("x")};
+  talk.say(message);
+  EXPECT_EQ(talk.events(), (Lines{"connected", "message t 'x' qos2 dup"}));
+  for (int repetition = 0; repetition < 3; ++repetition) talk.say(message);
+  talk.say(Pubrel{7});
+  EXPECT_EQ(talk.events(), Lines{});
+  EXPECT_EQ(talk.unread(), 0u);
+  EXPECT_EQ(talk.sent_packets(),
+            (Lines{"PUBREC id=7", "PUBREC id=7", "PUBREC id=7", "PUBREC id=7", "PUBCOMP id=7"}));
+}
+
 TEST(Session, ManualAck_GoesOutInOrderOfArrival) {
   Conversation talk{{.acknowledge = AckMode::manual}};
   talk.open();
