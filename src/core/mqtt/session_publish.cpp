@@ -265,8 +265,8 @@ void Session::Parts::pump(TimePoint now) {
       ping_sent_at = kNever;
     }
   }
-  if (!may_send_operations()) return;
-  while (next_publish != 0 && stage_publish(slots[next_publish], now)) continue;
+  // A message that cannot be sent may end the connection: its record cannot be forgotten.
+  while (next_publish != 0 && may_send_operations() && stage_publish(slots[next_publish], now)) continue;
 }
 
 void Session::Parts::stage_releases(TimePoint now) {

@@ -169,8 +169,8 @@ bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional
     return true;
   }
   negotiate(packet);
-  if (!packet.session_present && !clean_start) session_lost();
   phase = Phase::connected;
+  if (!packet.session_present && !clean_start) session_lost();  // which may close, when records stay
   has_session = true;
   clock_floor = now;
   out_event = event::Connected{packet.session_present, packet.properties};

@@ -518,6 +518,22 @@ TEST(Session, PersistenceFailsWhileProcessing_Closes) {
   EXPECT_EQ(receiver.sent_packets(), Lines{});  // no PUBREC
 }
 
+TEST(Session, PersistenceFailsAtALostSession_Closes) {
+  MemoryPersistence store;
+  Conversation talk{{.session_lost = SessionLostPolicy::fail}, {}, &store};
+  talk.open(kResume);
+  talk.events();
+  talk.publish("a", "x", q1);
+  talk.sent_packets();
+  talk.lose();
+  store.failing = true;
+  talk.open(kResume, false);
+  EXPECT_EQ(talk.events(),
+            (Lines{"connected", "session lost, republished 0 failed 1", "failed 1 session lost",
+                   "closed, persistence failed implementation specific error"}));
+  EXPECT_FALSE(talk.session->connected());
+}
+
 TEST(Session, InvalidArguments_AreRefusedAndNothingHappens) {
   Conversation talk;
   talk.open();

@@ -105,6 +105,20 @@ TEST(SessionV5, QueuedMessageTheServerCannotTake_Fails) {
   EXPECT_EQ(talk.sent_packets(), (Lines{"PUBLISH id=2 qos1 a 'ok'"}));
 }
 
+TEST(SessionV5, RecordOfAFailedMessageStays_NothingFollowsTheDisconnect) {
+  testing::MemoryPersistence store;
+  Conversation talk{
+      with([](SessionConfig& config) { config.offline_qos0 = OfflineQos0::queue; }), {}, &store};
+  talk.publish("a", std::string(100, 'x'), q1);
+  talk.publish("a", "behind", q0);
+  store.failing = true;
+  const Properties granted = Properties{}.number(PropertyId::maximum_packet_size, 50);
+  talk.open({.client_id = "c", .pipeline = false}, false, granted);
+  EXPECT_EQ(talk.events(), (Lines{"connected {27=50}", "failed 1 larger than the server accepts",
+                                  "closed, persistence failed implementation specific error"}));
+  EXPECT_EQ(talk.sent_packets(), (Lines{"DISCONNECT implementation specific error"}));
+}
+
 TEST(SessionV5, PipelinedPublishes_KeepToTheirOwnWindow) {
   Conversation talk{with([](SessionConfig& config) { config.pipeline_window = 1; })};
   talk.connect();
