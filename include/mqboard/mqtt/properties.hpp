@@ -107,6 +107,8 @@ class PropertyWriter {
   [[nodiscard]] PropertyView view() const { return PropertyView{buffer_.first(used_)}; }
 
  private:
+  PropertyWriter& string(PropertyId id, bool allowed, Bytes value);
+
   std::span<std::uint8_t> buffer_;
   std::size_t used_ = 0;
   bool ok_ = true;

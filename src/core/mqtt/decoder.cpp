@@ -1,21 +1,35 @@
 #include "core/mqtt/decoder.hpp"
 
-#include <algorithm>
-
 #include "core/mqtt/reason_table.hpp"
 #include "core/mqtt/text.hpp"
 #include "core/mqtt/varint.hpp"
 
 namespace mqboard::mqtt {
 
-Violation decode_with(FieldReader read, void* form, PacketType type, Decoder::Bits flags, Bytes body,
-                      Wire wire) {
-  if (!flags.qos_ok) return Violation::qos;
-  if (!flags.ok) return Violation::fixed_header_flags;
-  Decoder decoder{wire, type, body};
-  read(decoder, form);
+namespace {
+
+Violation finished(Decoder& decoder) {
   decoder.require(decoder.at_end(), Violation::trailing_bytes);
   return decoder.violation();
+}
+
+}  // namespace
+
+Violation decode_with(FieldReader read, void* form, PacketType type, std::uint8_t first, Bytes body,
+                      Wire wire) {
+  if ((first & 0x0F) != reserved_bits(type)) return Violation::fixed_header_flags;
+  Decoder decoder{wire, type, body};
+  read(decoder, form);
+  return finished(decoder);
+}
+
+Violation decode_publish(std::uint8_t first, Bytes body, Wire wire, Publish& packet) {
+  Decoder::Bits flags{first};
+  publish_bits(flags, packet);
+  if (!flags.qos_ok) return Violation::qos;
+  Decoder decoder{wire, PacketType::publish, body};
+  fields(decoder, packet);
+  return finished(decoder);
 }
 
 void Decoder::text(std::string_view& value) {
@@ -70,11 +84,11 @@ void Decoder::reason_list(Bytes& codes) {
   const bool v5 = wire_.v5();
   if (type_ == PacketType::unsuback && !v5) return;
   const Bytes list = rest();
-  const bool allowed = std::all_of(list.begin(), list.end(), [&](std::uint8_t code) {
-    return v5 ? reason_allowed(code, type_, wire_.flow) : code <= 2 || code == 0x80;
-  });
   require(!list.empty(), Violation::truncated);
-  require(allowed, Violation::reason_code);
+  for (const std::uint8_t code : list) {
+    const bool allowed = v5 ? reason_allowed(code, type_, wire_.flow) : code <= 2 || code == 0x80;
+    require(allowed, Violation::reason_code);
+  }
   codes = list;
 }
 

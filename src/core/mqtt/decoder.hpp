@@ -123,17 +123,25 @@ class Decoder {
 };
 
 using FieldReader = void (*)(Decoder&, void* packet);
-[[nodiscard]] Violation decode_with(FieldReader read, void* form, PacketType type, Decoder::Bits flags,
+// Reads the fields of a packet of any type but PUBLISH, whose flags are all reserved.
+[[nodiscard]] Violation decode_with(FieldReader read, void* form, PacketType type, std::uint8_t first,
                                     Bytes body, Wire wire);
+[[nodiscard]] Violation decode_publish(std::uint8_t first, Bytes body, Wire wire, Publish& packet);
+
+template<class Form>
+void read_fields(Decoder& decoder, void* into) {
+  fields(decoder, *static_cast<Form*>(into));
+}
 
 // Reads a whole packet; `first` is its first byte, whose type the caller has looked at. The form of several
 // types needs to be told which.
 template<class Form>
 Violation decode(PacketType type, std::uint8_t first, Bytes body, Wire wire, Form& form) {
-  Decoder::Bits flags{first & 0x0Fu};
-  header_bits(flags, type, form);
-  const FieldReader read = [](Decoder& decoder, void* into) { fields(decoder, *static_cast<Form*>(into)); };
-  return decode_with(read, &form, type, flags, body, wire);
+  if constexpr (Maybe<Form, Publish>) {
+    return decode_publish(first, body, wire, form);
+  } else {
+    return decode_with(read_fields<Form>, &form, type, first, body, wire);
+  }
 }
 
 template<class Packet>

@@ -1,5 +1,7 @@
 // Words for the session's enumerations, and comparison of the events that hold spans.
 #include <algorithm>
+#include <iterator>
+#include <span>
 
 #include "core/mqtt/session_types.hpp"
 
@@ -8,70 +10,54 @@ namespace {
 
 bool same(Bytes a, Bytes b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
+std::string_view word(std::span<const char* const> words, std::size_t index) {
+  return index < words.size() ? words[index] : "";
+}
+
 }  // namespace
 
 std::string_view describe(SessionError error) {
-  switch (error) {
-    case SessionError::not_connected:
-      return "not connected";
-    case SessionError::already_connected:
-      return "already connected";
-    case SessionError::no_room:
-      return "no room";
-    case SessionError::too_large:
-      return "too large";
-    case SessionError::topic_invalid:
-      return "topic or filter invalid";
-    case SessionError::properties_invalid:
-      return "properties invalid";
-    case SessionError::arguments_invalid:
-      return "arguments invalid";
-    case SessionError::not_supported:
-      return "not supported by the server";
-    case SessionError::persistence_failed:
-      return "persistence failed";
-    case SessionError::restore_failed:
-      return "stored session damaged or too large";
-  }
-  return "";
+  static constexpr const char* kWords[] = {
+      "not connected",                        // not_connected
+      "already connected",                    // already_connected
+      "no room",                              // no_room
+      "too large",                            // too_large
+      "topic or filter invalid",              // topic_invalid
+      "properties invalid",                   // properties_invalid
+      "arguments invalid",                    // arguments_invalid
+      "not supported by the server",          // not_supported
+      "persistence failed",                   // persistence_failed
+      "stored session damaged or too large",  // restore_failed
+  };
+  static_assert(std::size(kWords) == static_cast<std::size_t>(SessionError::restore_failed) + 1);
+  return word(kWords, static_cast<std::size_t>(error));
 }
 
 std::string_view describe(Failure failure) {
-  switch (failure) {
-    case Failure::connection_lost:
-      return "connection lost";
-    case Failure::session_lost:
-      return "session lost";
-    case Failure::dropped:
-      return "dropped from the queue";
-    case Failure::packet_too_large:
-      return "larger than the server accepts";
-    case Failure::not_supported:
-      return "not supported by the server";
-  }
-  return "";
+  static constexpr const char* kWords[] = {
+      "connection lost",                 // connection_lost
+      "session lost",                    // session_lost
+      "dropped from the queue",          // dropped
+      "larger than the server accepts",  // packet_too_large
+      "not supported by the server",     // not_supported
+  };
+  static_assert(std::size(kWords) == static_cast<std::size_t>(Failure::not_supported) + 1);
+  return word(kWords, static_cast<std::size_t>(failure));
 }
 
 std::string_view describe(CloseCause cause) {
-  switch (cause) {
-    case CloseCause::refused:
-      return "connection refused";
-    case CloseCause::client:
-      return "disconnected";
-    case CloseCause::server:
-      return "disconnected by the server";
-    case CloseCause::violation:
-      return "protocol violation by the server";
-    case CloseCause::response_timeout:
-      return "response missing";
-    case CloseCause::stalled:
-      return "transport stalled";
-    case CloseCause::session_mismatch:
-      return "server has a session we do not know";
-    case CloseCause::persistence_failed:
-      return "persistence failed";
-  }
-  return "";
+  static constexpr const char* kWords[] = {
+      "connection refused",                   // refused
+      "disconnected",                         // client
+      "disconnected by the server",           // server
+      "protocol violation by the server",     // violation
+      "response missing",                     // response_timeout
+      "transport stalled",                    // stalled
+      "server has a session we do not know",  // session_mismatch
+      "persistence failed",                   // persistence_failed
+  };
+  static_assert(std::size(kWords) == static_cast<std::size_t>(CloseCause::persistence_failed) + 1);
+  return word(kWords, static_cast<std::size_t>(cause));
 }
 
 bool WillView::operator==(const WillView& other) const {

@@ -124,9 +124,13 @@ class Encoder {
 };
 
 template<class Form>
-std::uint8_t first_byte(PacketType type, const Form& form) {
+std::uint8_t first_byte(PacketType type, [[maybe_unused]] const Form& form) {
   Encoder::Bits bits;
-  header_bits(bits, type, form);
+  if constexpr (Maybe<Form, Publish>) {
+    publish_bits(bits, form);
+  } else {
+    bits.value = reserved_bits(type);
+  }
   return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4 | bits.value);
 }
 

@@ -32,18 +32,18 @@ auto& form_of(P& packet) {
   }
 }
 
-// The four low bits of the first byte (section 2.2.2; 5.0: 2.1.3), least significant first.
+// The four low bits of the first byte (section 2.2.2; 5.0: 2.1.3): those of PUBLISH, least significant first,
+// and of the other types.
 template<class Bits, class P>
-void header_bits(Bits& bits, PacketType type, P& packet) {
-  if constexpr (Maybe<P, Publish>) {
-    bits.flag(packet.retain);
-    bits.qos(packet.qos);
-    bits.flag(packet.dup);
-  } else {
-    const bool reserved_bit_set =
-        type == PacketType::pubrel || type == PacketType::subscribe || type == PacketType::unsubscribe;
-    bits.fixed(reserved_bit_set ? 0b0010 : 0, 4);
-  }
+void publish_bits(Bits& bits, P& packet) {
+  bits.flag(packet.retain);
+  bits.qos(packet.qos);
+  bits.flag(packet.dup);
+}
+constexpr std::uint8_t reserved_bits(PacketType type) {
+  const bool set =
+      type == PacketType::pubrel || type == PacketType::subscribe || type == PacketType::unsubscribe;
+  return set ? 0b0010 : 0;
 }
 
 template<class C, Maybe<WillView> W>

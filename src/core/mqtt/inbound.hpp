@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/mqtt/session_types.hpp"
+#include "core/mqtt/packet.hpp"
 
 namespace mqboard::mqtt {
 
@@ -19,6 +19,10 @@ struct PendingAck {
   bool acknowledged = false;
   bool arrived = false;  // on the present connection: an acknowledgement is owed
   bool counted = false;  // uses the receive maximum granted to the server
+
+  [[nodiscard]] PacketType answer() const {
+    return qos == QoS::at_least_once ? PacketType::puback : PacketType::pubrec;
+  }
 };
 
 struct TakenId {

@@ -148,28 +148,28 @@ Violation check_value(const Row& row, const Property& property) {
 
 PropertyHome property_home(PacketType type, Flow flow) {
   using enum PropertyHome;
-  const bool up = flow == Flow::to_server;
-  switch (type) {
-    case PacketType::connect:
-      return connect;
-    case PacketType::connack:
-      return connack;
-    case PacketType::publish:
-      return up ? publish_to_server : publish_to_client;
-    case PacketType::subscribe:
-      return subscribe;
-    case PacketType::unsubscribe:
-      return unsubscribe;
-    case PacketType::disconnect:
-      return up ? disconnect_to_server : disconnect_to_client;
-    case PacketType::auth:
-      return auth;
-    case PacketType::pingreq:
-    case PacketType::pingresp:
-      return PropertyHome{};
-    default:
-      return acknowledgement;
-  }
+  static constexpr PropertyHome none{};
+  static constexpr PropertyHome kHomes[] = {none,
+                                            connect,
+                                            connack,
+                                            publish_to_server,
+                                            acknowledgement,
+                                            acknowledgement,
+                                            acknowledgement,
+                                            acknowledgement,
+                                            subscribe,
+                                            acknowledgement,
+                                            unsubscribe,
+                                            acknowledgement,
+                                            none,
+                                            none,
+                                            disconnect_to_server,
+                                            auth};
+  const PropertyHome home = kHomes[static_cast<std::size_t>(type)];
+  if (flow == Flow::to_server) return home;
+  return home == publish_to_server      ? publish_to_client
+         : home == disconnect_to_server ? disconnect_to_client
+                                        : home;
 }
 
 Violation check_properties(Bytes block, PropertyHome home) {
@@ -240,7 +240,8 @@ namespace {
 // Appends one property whole or not at all.
 class Appender {
  public:
-  Appender(std::span<std::uint8_t> room, PropertyId id) : out_(room) {
+  Appender(std::span<std::uint8_t> room, PropertyId id, bool allowed) : out_(room) {
+    if (!allowed) out_.fail();
     out_.u8(static_cast<std::uint8_t>(id));
   }
   void number(Kind kind, std::uint32_t value) {
@@ -263,7 +264,6 @@ class Appender {
       used += out_.size();
     }
   }
-  void fail() { out_.fail(); }
 
  private:
   Writer out_;
@@ -272,27 +272,27 @@ class Appender {
 }  // namespace
 
 PropertyWriter& PropertyWriter::number(PropertyId id, std::uint32_t value) {
-  Appender out{buffer_.subspan(used_), id};
+  Appender out{buffer_.subspan(used_), id, true};
   out.number(kind_of(id), value);
   return out.finish(used_, ok_), *this;
 }
 
-PropertyWriter& PropertyWriter::text(PropertyId id, std::string_view value) {
-  Appender out{buffer_.subspan(used_), id};
-  if (kind_of(id) != Kind::text) out.fail();
-  out.string(as_bytes(value));
-  return out.finish(used_, ok_), *this;
-}
-
-PropertyWriter& PropertyWriter::binary(PropertyId id, Bytes value) {
-  Appender out{buffer_.subspan(used_), id};
-  if (kind_of(id) != Kind::binary) out.fail();
+PropertyWriter& PropertyWriter::string(PropertyId id, bool allowed, Bytes value) {
+  Appender out{buffer_.subspan(used_), id, allowed};
   out.string(value);
   return out.finish(used_, ok_), *this;
 }
 
+PropertyWriter& PropertyWriter::text(PropertyId id, std::string_view value) {
+  return string(id, kind_of(id) == Kind::text, as_bytes(value));
+}
+
+PropertyWriter& PropertyWriter::binary(PropertyId id, Bytes value) {
+  return string(id, kind_of(id) == Kind::binary, value);
+}
+
 PropertyWriter& PropertyWriter::user_property(std::string_view name, std::string_view value) {
-  Appender out{buffer_.subspan(used_), PropertyId::user_property};
+  Appender out{buffer_.subspan(used_), PropertyId::user_property, true};
   out.string(as_bytes(name));
   out.string(as_bytes(value));
   return out.finish(used_, ok_), *this;

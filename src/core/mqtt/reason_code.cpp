@@ -75,29 +75,12 @@ const Row* row_of(std::uint8_t code) {
   return row != std::end(kRows) && row->code == code ? row : nullptr;
 }
 
+constexpr std::uint16_t kPacketBits[16] = {0,       0, kConnack,  0, kPuback, kPubrec,   kPubrel, kPubcomp, 0,
+                                           kSuback, 0, kUnsuback, 0, 0,       kToServer, kAuth};
+
 unsigned packet_bit(PacketType type, Flow flow) {
-  switch (type) {
-    case PacketType::connack:
-      return kConnack;
-    case PacketType::puback:
-      return kPuback;
-    case PacketType::pubrec:
-      return kPubrec;
-    case PacketType::pubrel:
-      return kPubrel;
-    case PacketType::pubcomp:
-      return kPubcomp;
-    case PacketType::suback:
-      return kSuback;
-    case PacketType::unsuback:
-      return kUnsuback;
-    case PacketType::disconnect:
-      return flow == Flow::to_server ? kToServer : kToClient;
-    case PacketType::auth:
-      return kAuth;
-    default:
-      return 0;
-  }
+  if (type == PacketType::disconnect && flow == Flow::to_client) return kToClient;
+  return kPacketBits[static_cast<std::size_t>(type)];
 }
 
 constexpr std::array kReturnCodes = {ReasonCode::success,
@@ -120,8 +103,10 @@ bool reason_allowed(std::uint8_t code, PacketType type, Flow flow) {
 }
 
 std::uint8_t connack_return_code(ReasonCode code) {
-  const auto found = std::find(kReturnCodes.begin(), kReturnCodes.end(), code);
-  return found == kReturnCodes.end() ? 3 : static_cast<std::uint8_t>(found - kReturnCodes.begin());
+  for (std::uint8_t i = 0; i < kReturnCodes.size(); ++i) {
+    if (kReturnCodes[i] == code) return i;
+  }
+  return 3;
 }
 
 std::optional<ReasonCode> from_connack_return_code(std::uint8_t code) {

@@ -28,12 +28,17 @@ Session::Parts::Parts(const SessionLimits& session_limits, const SessionConfig& 
       aliases_out(memory.alias_sizes_out, memory.alias_text_out, limits.topic_alias_bytes,
                   memory.alias_uses_out) {}
 
+std::byte* SessionMemory::place(std::byte* base, std::size_t size, std::size_t alignment) {
+  const std::size_t start = (bytes + alignment - 1) & ~(alignment - 1);
+  bytes = start + size;
+  return base == nullptr ? nullptr : base + start;
+}
+
 SessionMemory::SessionMemory(const SessionLimits& limits, std::byte* base) {
   // Arrays of bytes hold implicit-lifetime types; who gets one writes its elements before reading them.
   const auto take = [&]<class Item>(std::span<Item>& array, std::size_t count) {
-    bytes = (bytes + alignof(Item) - 1) / alignof(Item) * alignof(Item);
-    if (base != nullptr) array = {reinterpret_cast<Item*>(base + bytes), count};
-    bytes += count * sizeof(Item);
+    std::byte* const start = place(base, count * sizeof(Item), alignof(Item));
+    if (base != nullptr) array = {reinterpret_cast<Item*>(start), count};
   };
   take(slots, limits.outgoing_messages);
   take(out_entries, OutQueue::entries_for(limits.out_segments));
@@ -241,17 +246,13 @@ bool Session::Parts::too_large(const Encodable& packet) const {
 }
 
 // The connection ends because of us: tell a 5.0 server why, and let the owner of the transport know.
-void Session::Parts::close(const event::Closed& closed, TimePoint now) {
+void Session::Parts::close(CloseCause cause, ReasonCode reason, TimePoint now, Violation violation) {
   if (!in_use()) return;
-  const bool tell = phase == Phase::connected && wire_out.v5() && closed.cause != CloseCause::server &&
-                    closed.cause != CloseCause::stalled;
-  if (tell) {
-    const ReasonCode reason =
-        closed.reason == ReasonCode::success ? ReasonCode::unspecified_error : closed.reason;
-    static_cast<void>(stage(Disconnect{reason, {}}, now));  // no room: the closed transport says enough
+  if (phase == Phase::connected && wire_out.v5()) {
+    static_cast<void>(stage(Disconnect{{reason, {}}}, now));  // no room: the closed transport says enough
   }
   phase = Phase::over;
-  closed_due = closed;
+  closed_due = event::Closed{cause, reason, violation, {}};
 }
 
 // --- The public calls

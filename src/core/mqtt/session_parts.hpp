@@ -16,6 +16,7 @@
 
 #include "core/base/crc32.hpp"
 #include "core/mqtt/block_store.hpp"
+#include "core/mqtt/decoder.hpp"
 #include "core/mqtt/framer.hpp"
 #include "core/mqtt/inbound.hpp"
 #include "core/mqtt/out_queue.hpp"
@@ -42,6 +43,9 @@ struct SessionMemory {
   std::span<std::uint32_t> alias_uses_out;
   MutableBytes alias_text_in, alias_text_out;
   std::size_t bytes = 0;
+
+ private:
+  std::byte* place(std::byte* base, std::size_t size, std::size_t alignment);
 };
 
 struct Session::Parts {
@@ -61,7 +65,7 @@ struct Session::Parts {
   void transport_lost();
   Outcome<void> disconnect(ReasonCode reason, PropertyView properties, TimePoint now);
   Outcome<void> authenticate(ReasonCode reason, PropertyView properties, TimePoint now);
-  void close(const event::Closed& closed, TimePoint now);
+  void close(CloseCause cause, ReasonCode reason, TimePoint now, Violation violation = Violation::none);
   [[nodiscard]] bool too_large(const Encodable& packet) const;
   [[nodiscard]] bool is_our_method(const std::optional<std::string_view>& method) const {
     return authenticating && method && crc32(as_bytes(*method)) == method_crc;
@@ -91,8 +95,11 @@ struct Session::Parts {
   bool on_pingresp(const Frame&, TimePoint, std::optional<Event>&);
   bool on_disconnect(const Frame&, TimePoint, std::optional<Event>&);
   bool on_auth(const Frame&, TimePoint, std::optional<Event>&);
+  // Reading a packet. False: it violates the protocol, and the connection is closed.
   template<class Form>
   bool read(const Frame& frame, TimePoint now, Form& packet);
+  bool read_with(FieldReader fields, const Frame& frame, TimePoint now, void* packet);
+  bool accept(Violation violation, TimePoint now);
   Violation resolve_alias(Publish& packet);
   bool admit(const Publish& packet, TimePoint now, bool& deliver);
   void violated(Violation violation, TimePoint now);
@@ -166,6 +173,7 @@ struct Session::Parts {
   bool keep_release(const Slot& slot);
   bool keep_inbound(std::uint16_t packet_id);
   void forget(RecordKey key);
+  void store_failed(TimePoint now);
   static bool read_record(Bytes record, Publish& packet, std::uint64_t& order, bool& releasing);
   void session_lost();
 

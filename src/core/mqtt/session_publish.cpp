@@ -127,7 +127,7 @@ Outcome<Token> Session::Parts::enqueue(const PublishRequest& request, const Publ
     slots.give_back(id);
     return Refusal{SessionError::persistence_failed};
   }
-  const Token token = slots.token_of(slot);
+  const Token token = slot.token();
   publishes.append(slots, id);
   if (next_publish == 0) {
     next_publish = id;
@@ -149,7 +149,7 @@ bool Session::Parts::drop_oldest_qos0() {
 
 bool Session::Parts::cancel(Token token) {
   Slot* slot = slots.find(token.packet_id());
-  if (slot == nullptr || slots.token_of(*slot) != token) return false;
+  if (slot == nullptr || slot->token() != token) return false;
   if (slot->state != Slot::State::publishing || slot->staged || slot->attempted) return false;
   if (has_qos(*slot)) forget({RecordKey::Kind::outgoing, token.packet_id()});
   release_slot(*slot);
@@ -188,7 +188,7 @@ Outcome<Token> Session::Parts::request(std::uint16_t& packet_id, const Encodable
   slot.staged = true;
   slot.filters = static_cast<std::uint16_t>(filters);
   requests.append(slots, packet_id);
-  return slots.token_of(slot);
+  return slot.token();
 }
 
 Outcome<Token> Session::Parts::subscribe(std::span<const Subscription> filters, PropertyView properties,
@@ -311,7 +311,7 @@ bool Session::Parts::stage_body(Slot& slot, TimePoint now) {
   store.copy(slot.chain, slot.chain_bytes, room.data() + header);
   out.commit(header + slot.chain_bytes);
   if (!slot.payload.empty()) {
-    out.lend(slot.payload, slots.id_of(slot));
+    out.lend(slot.payload, slot.id);
     slot.lent_out = true;
   }
   staged(slot, now);
@@ -323,7 +323,7 @@ bool Session::Parts::stage_record(Slot& slot, TimePoint now) {
   std::uint64_t record_order = 0;
   bool releasing = false;
   read_record(slot.record, packet, record_order, releasing);
-  packet.packet_id = slots.id_of(slot);
+  packet.packet_id = slot.id;
   packet.dup = slot.attempted;
   const std::size_t size = packet_size(body_size(packet, wire_out));
   const auto why = unacceptable(packet.qos, packet.retain, size);
@@ -357,7 +357,7 @@ bool Session::Parts::stage_packet(Slot& slot, const Publish& packet, bool lend, 
   slot.begin = out.appended();
   out.commit(encode(packet, body, wire_out, room, lend ? PayloadMode::elsewhere : PayloadMode::included));
   if (lend) {
-    out.lend(packet.payload, slots.id_of(slot));
+    out.lend(packet.payload, slot.id);
     slot.lent_out = true;
   }
   staged(slot, now);
@@ -375,9 +375,9 @@ void Session::Parts::staged(Slot& slot, TimePoint now) {
     slot.counted = true;
     ++window_used;
   } else if (slot.lent_out) {
-    publishes.remove(slots, slots.id_of(slot));
+    publishes.remove(slots, slot.id);
     slot.state = Slot::State::departing;
-    departures.append(slots, slots.id_of(slot));
+    departures.append(slots, slot.id);
   } else {
     report(slot);
   }
@@ -410,7 +410,7 @@ void Session::Parts::uncount(Slot& slot) {
 }
 
 void Session::Parts::release_slot(Slot& slot) {
-  const SlotId id = slots.id_of(slot);
+  const SlotId id = slot.id;
   if (next_publish == id) next_publish = slot.next;
   if (next_release == id) next_release = slot.next;
   list_of(slot).remove(slots, id);
@@ -420,7 +420,7 @@ void Session::Parts::release_slot(Slot& slot) {
 }
 
 void Session::Parts::to_reports(Slot& slot) {
-  const SlotId id = slots.id_of(slot);
+  const SlotId id = slot.id;
   if (next_publish == id) next_publish = slot.next;
   if (next_release == id) next_release = slot.next;
   list_of(slot).remove(slots, id);
@@ -439,7 +439,7 @@ void Session::Parts::report(Slot& slot) {
 void Session::Parts::report_failure(Slot& slot, mqtt::Failure why) {
   const bool recorded =
       has_qos(slot) && (slot.state == Slot::State::publishing || slot.state == Slot::State::releasing);
-  if (recorded) forget({RecordKey::Kind::outgoing, slots.id_of(slot)});
+  if (recorded) forget({RecordKey::Kind::outgoing, slot.id});
   slot.why = why;
   to_reports(slot);
 }

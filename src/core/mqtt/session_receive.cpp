@@ -69,7 +69,7 @@ std::optional<Event> Session::Parts::pending_event() {
   }
   if (!reports.empty()) {
     Slot& slot = slots[reports.head()];
-    const Token token = slots.token_of(slot);
+    const Token token = slot.token();
     const std::optional<mqtt::Failure> why = slot.why;
     release_slot(slot);
     if (why) return event::Failed{token, *why};
@@ -95,15 +95,22 @@ bool Session::Parts::handle(const Frame& frame, TimePoint now, std::optional<Eve
 }
 
 void Session::Parts::violated(Violation violation, TimePoint now) {
-  close({.cause = CloseCause::violation, .reason = info(violation).reason, .violation = violation}, now);
+  close(CloseCause::violation, info(violation).reason, now, violation);
+}
+
+bool Session::Parts::accept(Violation violation, TimePoint now) {
+  if (violation == Violation::none) return true;
+  violated(violation, now);
+  return false;
 }
 
 template<class Form>
 bool Session::Parts::read(const Frame& frame, TimePoint now, Form& packet) {
-  const Violation violation = decode(frame.type(), frame.first, frame.bytes, wire_in, packet);
-  if (violation == Violation::none) return true;
-  violated(violation, now);
-  return false;
+  return read_with(read_fields<Form>, frame, now, &packet);
+}
+
+bool Session::Parts::read_with(FieldReader fields, const Frame& frame, TimePoint now, void* packet) {
+  return accept(decode_with(fields, packet, frame.type(), frame.first, frame.bytes, wire_in), now);
 }
 
 // --- Connection
@@ -156,7 +163,7 @@ bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional
   if (!read(frame, now, packet)) return true;
   if (packet.reason != ReasonCode::success) {
     phase = Phase::over;
-    out_event = event::Closed{CloseCause::refused, packet.reason, Violation::none, packet.properties};
+    out_event.emplace(event::Closed{CloseCause::refused, packet.reason, Violation::none, packet.properties});
     return true;
   }
   const auto method = packet.properties.text(PropertyId::authentication_method);
@@ -165,7 +172,7 @@ bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional
   }
   if (packet.session_present && clean_start) return violated(Violation::session_present, now), true;
   if (packet.session_present && !has_session && !adopt_session && wire_in.v5()) {
-    close({.cause = CloseCause::session_mismatch, .reason = ReasonCode::protocol_error}, now);
+    close(CloseCause::session_mismatch, ReasonCode::protocol_error, now);
     return true;
   }
   negotiate(packet);
@@ -173,7 +180,7 @@ bool Session::Parts::on_connack(const Frame& frame, TimePoint now, std::optional
   if (!packet.session_present && !clean_start) session_lost();  // which may close, when records stay
   has_session = true;
   clock_floor = now;
-  out_event = event::Connected{packet.session_present, packet.properties};
+  out_event.emplace(event::Connected{packet.session_present, packet.properties});
   return true;
 }
 
@@ -181,7 +188,7 @@ bool Session::Parts::on_disconnect(const Frame& frame, TimePoint now, std::optio
   ReasonOnly packet;
   if (!read(frame, now, packet)) return true;
   phase = Phase::over;
-  out_event = event::Closed{CloseCause::server, packet.reason, Violation::none, packet.properties};
+  out_event.emplace(event::Closed{CloseCause::server, packet.reason, Violation::none, packet.properties});
   return true;
 }
 
@@ -194,7 +201,7 @@ bool Session::Parts::on_auth(const Frame& frame, TimePoint now, std::optional<Ev
   if (!in_turn) return violated(Violation::authentication, now), true;
   answer_allowed = packet.reason == ReasonCode::continue_authentication;
   connect_started = now;
-  out_event = event::Auth{packet.reason, packet.properties};
+  out_event.emplace(event::Auth{packet.reason, packet.properties});
   return true;
 }
 
@@ -255,7 +262,7 @@ bool Session::Parts::admit(const Publish& packet, TimePoint now, bool& deliver) 
 
 bool Session::Parts::on_publish(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
   Publish packet;
-  if (!read(frame, now, packet)) return true;
+  if (!accept(decode_publish(frame.first, frame.bytes, wire_in, packet), now)) return true;
   if (packet.topic.empty() || !packet.properties.empty()) {
     const Violation violation = resolve_alias(packet);
     if (violation != Violation::none) return violated(violation, now), true;
@@ -269,14 +276,14 @@ bool Session::Parts::on_publish(const Frame& frame, TimePoint now, std::optional
   if (!deliver) return true;
   const AckHandle handle{packet.packet_id, packet.packet_id == 0 ? 0 : connection};
   (inside_message ? arriving : automatic_ack) = handle;
-  out_event = event::Message{.topic = packet.topic,
-                             .payload = packet.payload,
-                             .payload_bytes = body_offset + frame.missing,
-                             .qos = packet.qos,
-                             .retain = packet.retain,
-                             .dup = packet.dup,
-                             .ack = handle,
-                             .properties = packet.properties};
+  out_event.emplace(event::Message{.topic = packet.topic,
+                                   .payload = packet.payload,
+                                   .payload_bytes = body_offset + frame.missing,
+                                   .qos = packet.qos,
+                                   .retain = packet.retain,
+                                   .dup = packet.dup,
+                                   .ack = handle,
+                                   .properties = packet.properties});
   return true;
 }
 
@@ -285,7 +292,7 @@ bool Session::Parts::on_body(const Frame& frame, TimePoint, std::optional<Event>
   body_offset += static_cast<std::uint32_t>(frame.bytes.size());
   const bool last = frame.missing == 0;
   const bool deliver = !discarding_body;
-  if (deliver) out_event = event::MessageBody{frame.bytes, offset, last};
+  if (deliver) out_event.emplace(event::MessageBody{frame.bytes, offset, last});
   if (!last) return true;
   inside_message = discarding_body = false;
   if (deliver) automatic_ack = std::exchange(arriving, {});
@@ -302,10 +309,10 @@ bool Session::Parts::note_acknowledged(AckHandle handle, ReasonCode reason, Time
   if (handle.packet_id == 0 || handle == arriving) return false;
   PendingAck* owed = inbound.find(handle);
   if (owed == nullptr) return false;
-  const bool taken = owed->qos == QoS::exactly_once && !is_failure(reason);
+  const PacketType type = owed->answer();
+  const bool taken = type == PacketType::pubrec && !is_failure(reason);
   if (taken && !keep_inbound(owed->packet_id)) {
-    close({.cause = CloseCause::persistence_failed, .reason = ReasonCode::implementation_specific_error},
-          now);
+    store_failed(now);
     return false;
   }
   if (taken && !inbound.take_over(owed->packet_id, owed->counted)) {
@@ -339,12 +346,9 @@ void Session::Parts::settle_inbound_on_loss() {
 void Session::Parts::stage_owed_acks(TimePoint now) {
   while (!inbound.empty() && inbound.front().acknowledged) {
     const PendingAck& owed = inbound.front();
-    const bool qos1 = owed.qos == QoS::at_least_once;
-    if (owed.arrived &&
-        !stage_ack(qos1 ? PacketType::puback : PacketType::pubrec, owed.packet_id, owed.reason, now)) {
-      return;
-    }
-    if (owed.counted && (qos1 || is_failure(owed.reason))) --receive_quota_used;
+    const PacketType type = owed.answer();
+    if (owed.arrived && !stage_ack(type, owed.packet_id, owed.reason, now)) return;
+    if (owed.counted && (type == PacketType::puback || is_failure(owed.reason))) --receive_quota_used;
     inbound.pop_front();
   }
 }
@@ -366,9 +370,9 @@ bool Session::Parts::on_pubrel(const Frame& frame, TimePoint now, std::optional<
 // --- Acknowledgements of ours
 
 std::optional<Event> Session::Parts::complete(Slot& slot, ReasonCode reason, PropertyView properties) {
-  const Token token = slots.token_of(slot);
+  const Token token = slot.token();
   if (slot.state == Slot::State::publishing || slot.state == Slot::State::releasing) {
-    forget({RecordKey::Kind::outgoing, slots.id_of(slot)});
+    forget({RecordKey::Kind::outgoing, slot.id});
   }
   release_slot(slot);
   return event::Published{token, reason, properties};
@@ -414,7 +418,7 @@ bool Session::Parts::on_pubrec(const Frame& frame, TimePoint now, std::optional<
 }
 
 void Session::Parts::begin_release(Slot& slot, TimePoint now) {
-  const SlotId id = slots.id_of(slot);
+  const SlotId id = slot.id;
   publishes.remove(slots, id);
   store.release(std::exchange(slot.chain, 0));
   slot.payload = slot.record = {};
@@ -424,10 +428,7 @@ void Session::Parts::begin_release(Slot& slot, TimePoint now) {
   slot.order = ++order;
   releases.append(slots, id);
   if (next_release == 0) next_release = id;
-  if (!keep_release(slot)) {
-    close({.cause = CloseCause::persistence_failed, .reason = ReasonCode::implementation_specific_error},
-          now);
-  }
+  if (!keep_release(slot)) store_failed(now);
 }
 
 bool Session::Parts::on_pubcomp(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
@@ -455,12 +456,12 @@ bool Session::Parts::on_filters_answered(const Frame& frame, TimePoint now, std:
   const bool has_codes = suback || wire_in.v5();
   if (has_codes && packet.reason_codes.size() != slot->filters)
     return violated(Violation::suback_count, now), true;
-  const Token token = slots.token_of(*slot);
+  const Token token = slot->token();
   release_slot(*slot);
   if (suback) {
-    out_event = event::Subscribed{token, packet.reason_codes, packet.properties};
+    out_event.emplace(event::Subscribed{token, packet.reason_codes, packet.properties});
   } else {
-    out_event = event::Unsubscribed{token, packet.reason_codes, packet.properties};
+    out_event.emplace(event::Unsubscribed{token, packet.reason_codes, packet.properties});
   }
   return true;
 }

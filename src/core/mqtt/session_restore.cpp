@@ -36,14 +36,14 @@ bool Session::Parts::keep_publish(const Slot& slot, const Publish& packet) {
   const auto flags = static_cast<std::uint8_t>(static_cast<unsigned>(slot.qos) | (slot.retain ? 4u : 0u));
   const Bytes pieces[] = {write_header(header, flags, slot.order, packet.topic.size(), properties.size()),
                           as_bytes(packet.topic), properties, packet.payload};
-  return persistence->put({RecordKey::Kind::outgoing, slots.id_of(slot)}, pieces);
+  return persistence->put({RecordKey::Kind::outgoing, slot.id}, pieces);
 }
 
 bool Session::Parts::keep_release(const Slot& slot) {
   if (persistence == nullptr) return true;
   std::uint8_t header[kHeaderBytes];
   const Bytes pieces[] = {write_header(header, kReleasing, slot.order, 0, 0)};
-  return persistence->put({RecordKey::Kind::outgoing, slots.id_of(slot)}, pieces);
+  return persistence->put({RecordKey::Kind::outgoing, slot.id}, pieces);
 }
 
 bool Session::Parts::keep_inbound(std::uint16_t packet_id) {
@@ -51,9 +51,11 @@ bool Session::Parts::keep_inbound(std::uint16_t packet_id) {
 }
 
 void Session::Parts::forget(RecordKey key) {
-  if (persistence == nullptr || persistence->erase(key)) return;
-  close({.cause = CloseCause::persistence_failed, .reason = ReasonCode::implementation_specific_error},
-        last_sent);
+  if (persistence != nullptr && !persistence->erase(key)) store_failed(last_sent);
+}
+
+void Session::Parts::store_failed(TimePoint now) {
+  close(CloseCause::persistence_failed, ReasonCode::implementation_specific_error, now);
 }
 
 bool Session::Parts::read_record(Bytes record, Publish& packet, std::uint64_t& record_order,

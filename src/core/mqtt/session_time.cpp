@@ -74,7 +74,7 @@ void Session::Parts::tick(TimePoint now) {
         ping_wanted = true;
         break;
       case Deadline::Due::response:
-        close({.cause = CloseCause::response_timeout, .reason = ReasonCode::unspecified_error}, now);
+        close(CloseCause::response_timeout, ReasonCode::unspecified_error, now);
         break;
       case Deadline::Due::stalled:
         phase = Phase::over;

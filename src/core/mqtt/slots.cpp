@@ -6,9 +6,16 @@ namespace mqboard::mqtt {
 
 SlotTable::SlotTable(std::span<Slot> slots) : slots_(slots) {
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    slots[i] = Slot{};
-    give_back(static_cast<SlotId>(i + 1));
+    const auto id = static_cast<SlotId>(i + 1);
+    renew(slots[i], id, 0);
+    give_back(id);
   }
+}
+
+void SlotTable::renew(Slot& slot, SlotId id, std::uint16_t generation) {
+  slot = Slot{};
+  slot.id = id;
+  slot.generation = generation;
 }
 
 SlotId SlotTable::take() {
@@ -17,9 +24,8 @@ SlotId SlotTable::take() {
   free_head_ = (*this)[id].next;
   if (free_head_ == 0) free_tail_ = 0;
   --free_count_;
-  const std::uint16_t generation = (*this)[id].generation;
-  (*this)[id] = Slot{};
-  (*this)[id].generation = static_cast<std::uint16_t>(generation + 1);
+  Slot& slot = (*this)[id];
+  renew(slot, id, static_cast<std::uint16_t>(slot.generation + 1));
   return id;
 }
 
@@ -35,7 +41,7 @@ bool SlotTable::take_this(SlotId id) {
   (previous == 0 ? free_head_ : (*this)[previous].next) = rest;
   if (free_tail_ == id) free_tail_ = previous;
   --free_count_;
-  (*this)[id] = Slot{};
+  renew((*this)[id], id, 0);
   return true;
 }
 

@@ -36,6 +36,7 @@ struct Slot {
   std::uint8_t list = 0;         // which SlotList it is in, for checking
   std::uint16_t generation = 0;
   std::uint16_t filters = 0;  // of a SUBSCRIBE or UNSUBSCRIBE
+  SlotId id = 0;              // the packet identifier
   SlotId next = 0;
   SlotId previous = 0;
   std::uint32_t chain = 0;  // stored bytes: the PUBLISH body, without a lent payload
@@ -46,6 +47,8 @@ struct Slot {
   std::uint64_t begin = 0;     // position of its first byte in the out queue
   std::uint64_t end = 0;       // and behind its last one
   TimePoint sent_at = kNever;  // when that byte was taken by the transport
+
+  [[nodiscard]] Token token() const { return {static_cast<std::uint32_t>(generation) << 16 | id}; }
 };
 
 class SlotTable;
@@ -88,18 +91,15 @@ class SlotTable {
     Slot& slot = (*this)[packet_id];
     return slot.state == Slot::State::free ? nullptr : &slot;
   }
-  [[nodiscard]] SlotId id_of(const Slot& slot) const {
-    return static_cast<SlotId>(&slot - slots_.data() + 1);
-  }
-  [[nodiscard]] Token token_of(const Slot& slot) const {
-    return {static_cast<std::uint32_t>(slot.generation) << 16 | id_of(slot)};
-  }
 
   SlotId take();              // 0: none free
   bool take_this(SlotId id);  // false: not free; walks the free list, for restoring
   void give_back(SlotId id);
 
  private:
+  // A slot for its next use, as if never used but for its name and generation.
+  static void renew(Slot& slot, SlotId id, std::uint16_t generation);
+
   std::span<Slot> slots_;
   SlotId free_head_ = 0;
   SlotId free_tail_ = 0;
