@@ -107,7 +107,7 @@ class Session {
 
   // AckMode::manual: the application is done with a message. `reason` (5.0) may refuse it. Acknowledgements
   // go out in the order the messages came in [MQTT-4.6.0-2], so one may wait for an earlier one. False:
-  // unknown handle, or from an earlier connection.
+  // unknown handle, or from an earlier connection, or a reason that PUBACK or PUBREC cannot carry.
   bool acknowledge(AckHandle handle, ReasonCode reason, TimePoint now);
 
   // --- Input and events -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/mqtt/decoder.hpp"
+#include "core/mqtt/reason_table.hpp"
 #include "core/mqtt/session_parts.hpp"
 
 namespace mqboard::mqtt {
@@ -310,6 +311,8 @@ bool Session::Parts::note_acknowledged(AckHandle handle, ReasonCode reason, Time
   PendingAck* owed = inbound.find(handle);
   if (owed == nullptr) return false;
   const PacketType type = owed->answer();
+  const bool told = wire_out.v5() && reason != ReasonCode::success;
+  if (told && !reason_allowed(static_cast<std::uint8_t>(reason), type, Flow::to_server)) return false;
   const bool taken = type == PacketType::pubrec && !is_failure(reason);
   if (taken && !keep_inbound(owed->packet_id)) {
     store_failed(now);

@@ -379,5 +379,113 @@ TEST(SessionV5, MissingResponse_SaysSoBeforeClosing) {
   EXPECT_EQ(talk.sent_packets(), (Lines{"DISCONNECT unspecified error"}));
 }
 
+TEST(SessionV5, ServersSessionExpiry_ReplacesOurs) {
+  Conversation talk{kV5};
+  talk.open(kResume, false, Properties{}.number(PropertyId::session_expiry_interval, 0));
+  talk.events();
+  EXPECT_EQ(talk.session->negotiated().session_expiry_s, 0u);
+  talk.lose();
+  talk.open(kResume, true);  // of a session that has ended there is nothing to be present
+  EXPECT_EQ(talk.events(), (Lines{"closed, server has a session we do not know protocol error"}));
+}
+
+TEST(SessionV5, ConnackProperties_ReachTheApplication) {
+  Conversation talk{kV5};
+  const Properties asking = Properties{}
+                                .number(PropertyId::request_response_information, 1)
+                                .number(PropertyId::request_problem_information, 0);
+  talk.connect({.properties = asking});
+  EXPECT_EQ(talk.sent_packets(), (Lines{"CONNECT v5 clean 'c' keep=60 {21=100 19=1 17=0}"}));
+  talk.say(Connack{.properties = Properties{}
+                                     .text(PropertyId::assigned_client_identifier, "given")
+                                     .text(PropertyId::response_information, "replies/here")
+                                     .view()});
+  EXPECT_EQ(talk.events(), (Lines{"connected {12='given' 1a='replies/here'}"}));
+}
+
+TEST(SessionV5, PropertiesOfAMessage_KeepOrderAndRepetitions) {
+  Conversation talk{kV5};
+  talk.open();
+  talk.events();
+  const Properties pairs =
+      Properties{}.user_property("b", "1").user_property("a", "2").user_property("b", "3");
+  EXPECT_EQ(talk.publish("t", "x", q0, {.properties = pairs}), "0");
+  EXPECT_EQ(talk.sent_packets(), (Lines{"PUBLISH t 'x' {26=b:'1' 26=a:'2' 26=b:'3'}"}));
+  Properties received = pairs;
+  received.number(PropertyId::subscription_identifier, 7).number(PropertyId::subscription_identifier, 300);
+  talk.say(Publish{.topic = "t", .properties = received});
+  EXPECT_EQ(talk.events(), (Lines{"message t '' {26=b:'1' 26=a:'2' 26=b:'3' 0b=7 0b=300}"}));
+}
+
+TEST(SessionV5, QueuedRetainedMessage_FailsWhereRetainIsNotAvailable) {
+  Conversation talk{kV5};
+  talk.publish("a", "x", q1, {.retain = true});
+  const Properties granted = Properties{}.number(PropertyId::retain_available, 0);
+  talk.open({.client_id = "c", .pipeline = false}, false, granted);
+  EXPECT_EQ(talk.events(), (Lines{"connected {25=0}", "failed 1 not supported by the server"}));
+  EXPECT_EQ(talk.sent_packets(), Lines{});
+}
+
+TEST(SessionV5, AcknowledgementWithAReasonItCannotCarry_IsRefused) {
+  Conversation talk{with([](SessionConfig& config) { config.acknowledge = AckMode::manual; })};
+  talk.open();
+  talk.events();
+  for (const QoS qos : {q1, q2}) {
+    talk.say(Publish{.qos = qos, .topic = "t", .packet_id = 5});
+    talk.events();
+    const AckHandle handle = talk.last_ack;
+    EXPECT_FALSE(talk.session->acknowledge(handle, ReasonCode::packet_identifier_not_found, talk.now));
+    EXPECT_EQ(talk.sent_packets(), Lines{});
+    EXPECT_TRUE(talk.session->acknowledge(handle, ReasonCode::no_matching_subscribers, talk.now));
+    EXPECT_EQ(talk.sent_packets().size(), 1u);
+  }
+}
+
+TEST(SessionV5, Violation_IsToldWithItsReason) {
+  struct Case {
+    std::vector<std::uint8_t> bytes;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {{0x30, 0x80, 0x80, 0x80, 0x80, 0x01}, "malformed packet"},  // remaining length of five bytes
+      {{0x00, 0x00}, "malformed packet"},                          // packet type 0
+      {{0x30, 0x06, 0x00, 0x03, 0xED, 0xA0, 0x80, 0x00}, "malformed packet"},  // surrogate
+      {{0x82, 0x00}, "protocol error"},                                        // SUBSCRIBE from a server
+      {{0x20, 0x03, 0x00, 0x00, 0x00}, "protocol error"},                      // second CONNACK
+      {{0x30, 0x05, 0x00, 0x01, 0x61, 0x80, 0x00}, "malformed packet"},        // property length overlong
+      {{0x30, 0x06, 0x00, 0x01, 0x61, 0x02, 0x01, 0x02}, "protocol error"},    // payload format 2
+      {{0x30, 0x04, 0x00, 0x01, 0x2B, 0x00}, "topic name invalid"},
+      {{0x30, 0x07, 0x00, 0x01, 0x61, 0x03, 0x23, 0x00, 0x01}, "topic alias invalid"},
+      {{0x30, 0x3F}, "packet too large"},
+  };
+  for (const Case& wrong : cases) {
+    Conversation talk{kV5};
+    talk.open({.client_id = "c", .maximum_packet_bytes = 50});
+    talk.events();
+    talk.say_bytes(wrong.bytes);
+    EXPECT_EQ(talk.events().size(), 1u);
+    EXPECT_EQ(talk.sent_packets(), (Lines{"DISCONNECT " + std::string(wrong.reason)}));
+  }
+}
+
+TEST(SessionV5, IdentifiersOfResumedMessages_AreNotGivenToOthers) {
+  Conversation talk{kV5, {.outgoing_messages = 3}};
+  talk.open(kResume);
+  talk.events();
+  talk.publish("a", "1", q1);
+  talk.publish("a", "2", q2);
+  talk.say(Pubrec{2});
+  talk.events();
+  talk.lose();
+  talk.open(kResume, true);
+  talk.events();
+  EXPECT_EQ(talk.publish("a", "3", q1), "3");
+  talk.say(Puback{3});
+  talk.events();
+  const Subscription filters[] = {{.filter = "a"}};
+  EXPECT_EQ(talk.session->subscribe(filters, {}, talk.now)->packet_id(), 3);
+  EXPECT_EQ(talk.publish("a", "4", q1), "no room");
+}
+
 }  // namespace
 }  // namespace mqboard::mqtt
