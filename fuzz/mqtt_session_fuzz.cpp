@@ -182,7 +182,10 @@ class Life {
       records_.damage(argument >> 2, false);
     }
     start();
-    require(session_->restore().has_value());
+    if (session_->restore().has_value()) return;
+    require(records_.failed);  // what it could not forget may be more than a session can hold
+    records_.clear();
+    start();
   }
 
   // The transport takes up to `limit` bytes, which go into the log.

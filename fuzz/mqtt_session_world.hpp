@@ -25,16 +25,18 @@ inline void require(bool condition) {
 class Records final : public Persistence {
  public:
   bool failing = false;
+  bool failed = false;  // at least once: what should have gone may still be there
 
   void clear() {
     for (Record& record : records_) record.used = false;
-    failing = false;
+    failing = failed = false;
   }
 
   bool put(RecordKey key, std::span<const Bytes> value) override {
-    if (failing) return false;
+    if (failing) return fail();
     Record* record = find(key);
     for (std::size_t i = 0; record == nullptr; ++i) {
+      if (i == kRecords && failed) return false;
       require(i < kRecords);  // never more than the session's limits
       if (!records_[i].used) record = &records_[i];
     }
@@ -49,7 +51,7 @@ class Records final : public Persistence {
     return true;
   }
   bool erase(RecordKey key) override {
-    if (failing) return false;
+    if (failing) return fail();
     if (Record* record = find(key)) record->used = false;
     return true;
   }
@@ -72,6 +74,10 @@ class Records final : public Persistence {
 
  private:
   static constexpr std::size_t kRecords = 12;
+  bool fail() {
+    failed = true;
+    return false;
+  }
   struct Record {
     bool used = false;
     RecordKey key;
