@@ -28,17 +28,12 @@ Session::Parts::Parts(const SessionLimits& session_limits, const SessionConfig& 
       aliases_out(memory.alias_sizes_out, memory.alias_text_out, limits.topic_alias_bytes,
                   memory.alias_uses_out) {}
 
-std::byte* SessionMemory::place(std::byte* base, std::size_t size, std::size_t alignment) {
-  const std::size_t start = (bytes + alignment - 1) & ~(alignment - 1);
-  bytes = start + size;
-  return base == nullptr ? nullptr : base + start;
-}
-
 SessionMemory::SessionMemory(const SessionLimits& limits, std::byte* base) {
   // Arrays of bytes hold implicit-lifetime types; who gets one writes its elements before reading them.
   const auto take = [&]<class Item>(std::span<Item>& array, std::size_t count) {
-    std::byte* const start = place(base, count * sizeof(Item), alignof(Item));
-    if (base != nullptr) array = {reinterpret_cast<Item*>(start), count};
+    bytes = (bytes + alignof(Item) - 1) / alignof(Item) * alignof(Item);
+    if (base != nullptr) array = {reinterpret_cast<Item*>(base + bytes), count};
+    bytes += count * sizeof(Item);
   };
   take(slots, limits.outgoing_messages);
   take(out_entries, OutQueue::entries_for(limits.out_segments));
@@ -215,9 +210,7 @@ Outcome Session::Parts::disconnect(ReasonCode reason, PropertyView properties, T
   const std::optional<std::uint32_t> expiry = properties.number(PropertyId::session_expiry_interval);
   if (v5 && expiry.value_or(0) != 0 && negotiated.session_expiry_s == 0)
     return fail(SessionError::properties_invalid);
-  const Disconnect packet{{reason, properties}};
-  if (too_large(packet)) return fail(SessionError::too_large);
-  if (!stage(packet, now)) return fail(SessionError::no_room);
+  if (const auto said = say(PacketType::disconnect, reason, properties, now); !said) return said;
   if (v5 && expiry) negotiated.session_expiry_s = *expiry;
   phase = Phase::closing;
   return {};
@@ -233,10 +226,17 @@ Outcome Session::Parts::authenticate(ReasonCode reason, PropertyView properties,
       !is_our_method(method)) {
     return fail(SessionError::properties_invalid);
   }
-  const Auth packet{{reason, properties}};
-  if (too_large(packet)) return fail(SessionError::too_large);
-  if (!stage(packet, now)) return fail(SessionError::no_room);
-  answer_allowed = false;
+  const auto said = say(PacketType::auth, reason, properties, now);
+  if (said) answer_allowed = false;
+  return said;
+}
+
+// DISCONNECT and AUTH.
+Outcome Session::Parts::say(PacketType type, ReasonCode reason, PropertyView properties, TimePoint now) {
+  const ReasonOnly packet{reason, properties};
+  const Encodable encodable{type, packet};
+  if (too_large(encodable)) return fail(SessionError::too_large);
+  if (!stage(encodable, now)) return fail(SessionError::no_room);
   return {};
 }
 
@@ -249,7 +249,8 @@ bool Session::Parts::too_large(const Encodable& packet) const {
 void Session::Parts::close(CloseCause cause, ReasonCode reason, TimePoint now, Violation violation) {
   if (!in_use()) return;
   if (phase == Phase::connected && wire_out.v5()) {
-    static_cast<void>(stage(Disconnect{{reason, {}}}, now));  // no room: the closed transport says enough
+    // No room: the closed transport says enough.
+    static_cast<void>(say(PacketType::disconnect, reason, {}, now));
   }
   phase = Phase::over;
   closed_due = event::Closed{cause, reason, violation, {}};

@@ -43,9 +43,6 @@ struct SessionMemory {
   std::span<std::uint32_t> alias_uses_out;
   MutableBytes alias_text_in, alias_text_out;
   std::size_t bytes = 0;
-
- private:
-  std::byte* place(std::byte* base, std::size_t size, std::size_t alignment);
 };
 
 struct Session::Parts {
@@ -66,6 +63,7 @@ struct Session::Parts {
   Outcome<void> disconnect(ReasonCode reason, PropertyView properties, TimePoint now);
   Outcome<void> authenticate(ReasonCode reason, PropertyView properties, TimePoint now);
   void close(CloseCause cause, ReasonCode reason, TimePoint now, Violation violation = Violation::none);
+  Outcome<void> say(PacketType type, ReasonCode reason, PropertyView properties, TimePoint now);
   [[nodiscard]] bool too_large(const Encodable& packet) const;
   [[nodiscard]] bool is_our_method(const std::optional<std::string_view>& method) const {
     return authenticating && method && crc32(as_bytes(*method)) == method_crc;
