@@ -137,12 +137,13 @@ class Ota(BootTest):
             while True:
                 file.write(bytes(4096))
         board.kill_firmware()
-        board.statuses.wait_for(lambda s: s["boot"]["reset_cause"] == "crash", "the start after a kill")
+        board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after a kill")
         self.assertIn("crash report not stored", board.process.stderr())
         self.assertEqual(self.crash_reports(board), {})
         filler.unlink()
         board.kill_firmware()
-        wait_until(lambda: self.crash_reports(board), "the report of the second kill")
+        board.statuses.wait_for(lambda s: s["boot"]["count"] == 4, "the start after another kill")
+        self.assertEqual(list(self.crash_reports(board).values()), ["killed: SIGKILL by another process"])
         self.assertEqual(self.ota(board)["running"], "a")
 
     def test_a_crashing_a_hanging_and_a_resetting_image_go_back_to_the_one_before(self):
