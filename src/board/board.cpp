@@ -1,5 +1,6 @@
 #include "board/board.hpp"
 
+#include <cstdlib>
 #include <ctime>
 
 #include <boost/asio/as_tuple.hpp>
@@ -199,12 +200,15 @@ LogService::Environment Board::Impl::log_environment() {
   LogService::Environment environment;
   environment.topic = command::log_topic(config().prefix).view();
   environment.since_boot = [this] { return uptime(); };
-  environment.wall_clock = [clock = clock_,
-                            since_boot = environment.since_boot]() -> std::optional<log::WallClock> {
+  environment.wall_clock = [clock = clock_, since_boot = environment.since_boot,
+                            last = std::int64_t{0}]() mutable -> std::optional<log::WallClock> {
     if (!clock->plausible()) return std::nullopt;
     constexpr Millis kDay = std::chrono::days{1};
     const Millis time_of_day = std::chrono::duration_cast<Millis>(clock->utc()) % kDay;
-    return log::WallClock{(time_of_day - since_boot()).count()};
+    const std::int64_t boot_ms = (time_of_day - since_boot()).count();
+    // Both were cut to milliseconds: a difference of one says nothing, and would have times run backwards.
+    if (std::abs(boot_ms - last) > 1) last = boot_ms;
+    return log::WallClock{last};
   };
   environment.wake = [this] { post([this] { link_.ready(log_); }); };
   // What survives this process, for mqboot to quote; and the terminal.

@@ -109,7 +109,7 @@ std::optional<Outgoing> LogService::next() {
   if (missing_ != 0 && (gap == 0 || !held_ || now - told_at_ >= kTellEvery)) {
     told_at_ = now;
     const std::string text = concat(std::exchange(missing_, 0), " lines had no room and are missing");
-    lent_line_ = line({log::Level::warning, now, "log", text});
+    lent_line_ = line({log::Level::warning, held_ ? held_since_boot_ : now, "log", text});
     return Outgoing{env_.topic, as_bytes(lent_line_)};
   }
   if (!held_) return asleep_ = true, std::nullopt;
@@ -124,6 +124,7 @@ std::uint32_t LogService::take() {
   std::uint32_t last = buffer_.ring().last_sequence();
   if (const auto entry = buffer_.take()) {
     held_ = Line{entry->sequence, line(entry->record)};
+    held_since_boot_ = entry->record.since_boot;
     last = entry->sequence - 1;
   }
   const std::uint32_t gap = last - std::exchange(last_taken_, held_ ? held_->sequence : last);

@@ -91,6 +91,7 @@ class LogService final : public MessageSource {
   std::optional<std::uint32_t> lent_;
   // The record to lend next, once it was said how many before it are missing.
   std::optional<Line> held_;
+  Millis held_since_boot_{};
   std::uint32_t last_taken_ = 0;
   std::uint32_t missing_ = 0;
   Millis told_at_{};

@@ -88,6 +88,9 @@ class Floods(EndToEnd):
         missing = sum(int(line.split()[3]) for line in lines if line.startswith("W") and "had no room" in line)
         self.assertIn(len(kept) + missing, range(5000, 5020))  # the board's own lines may be among the missing
         self.assertEqual([i for i in kept if i % 500 == 0], list(range(0, 5000, 500)))
+        times = [line.split()[1] for line in lines]
+        if times[0] < times[-1]:  # not over midnight
+            self.assertEqual(times, sorted(times))
 
 
 class SecretsStay(EndToEnd):
