@@ -76,7 +76,8 @@ class Bench:
 
     def command(self, library, direction, qos, size, count):
         program = str(pathlib.Path(self.folder, f"mqtt_bench_{library}"))
-        return [*self.ahead, program, direction, "127.0.0.1", *map(str, (self.broker.port, qos, size, count, self.window))]
+        numbers = map(str, (self.broker.port, qos, size, count, self.window))
+        return [*self.ahead, program, direction, "127.0.0.1", *numbers]
 
     def instructions(self, library, direction, qos, size, count):
         """Of the client's whole process, counted by callgrind."""

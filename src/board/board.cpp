@@ -1,6 +1,5 @@
 #include "board/board.hpp"
 
-#include <cstdlib>
 #include <ctime>
 
 #include <boost/asio/as_tuple.hpp>
@@ -98,7 +97,7 @@ class Board::Impl final : public Interpreter {
   void on_disconnected(const mqtt::Disconnected& disconnected);
   void say_not_connected(const mqtt::Error& error);
   void on_interpreter_crash(const python::Crash& crash);
-  void on_in_order();
+  bool on_in_order();
   void post(std::function<void()> function);
   // For a timer: not when it was cancelled, nor when it was too late for that and the board is gone.
   auto when_due(std::function<void()> function) {
@@ -201,15 +200,7 @@ LogService::Environment Board::Impl::log_environment() {
   environment.topic = command::log_topic(config().prefix).view();
   environment.since_boot = [this] { return uptime(); };
   environment.wall_clock = [clock = clock_, since_boot = environment.since_boot,
-                            last = std::int64_t{0}]() mutable -> std::optional<log::WallClock> {
-    if (!clock->plausible()) return std::nullopt;
-    constexpr Millis kDay = std::chrono::days{1};
-    const Millis time_of_day = std::chrono::duration_cast<Millis>(clock->utc()) % kDay;
-    const std::int64_t boot_ms = (time_of_day - since_boot()).count();
-    // Both were cut to milliseconds: a difference of one says nothing, and would have times run backwards.
-    if (std::abs(boot_ms - last) > 1) last = boot_ms;
-    return log::WallClock{last};
-  };
+                            start = TimeOfStart()]() mutable { return start.seen(*clock, since_boot()); };
   environment.wake = [this] { post([this] { link_.ready(log_); }); };
   // What survives this process, for mqboot to quote; and the terminal.
   environment.echo = [retained = boot().rtc().log(), echo = options_.echo](log::Level level,
@@ -305,7 +296,7 @@ WatchdogService::Environment Board::Impl::watchdog_environment() {
               },
           .make_secret = make_secret,
           .pat = [this] { boot().pat(); },
-          .in_order = [this] { on_in_order(); }};
+          .in_order = [this] { return on_in_order(); }};
 }
 
 MqttLink::Handlers Board::Impl::link_handlers() {
@@ -469,9 +460,10 @@ void Board::Impl::on_interpreter_crash(const python::Crash& crash) {
                 crash.source.empty() ? "" : log_.redacted(concat("source: ", crash.source)));
 }
 
-void Board::Impl::on_in_order() {
+bool Board::Impl::on_in_order() {
   if (const auto confirmed = boot().set_in_order(); !confirmed) {
     log(kError, concat("the firmware could not be confirmed: ", describe(confirmed.error())));
+    return false;
   }
   arm_watchdog();
   python_.slots_changed();
@@ -481,6 +473,7 @@ void Board::Impl::on_in_order() {
     log(kCritical, "leaving safe mode by a reset");
     end({.request = boot::ResetRequest::hard, .mode = boot::ModeRequest::normal});
   }
+  return true;
 }
 
 void Board::Impl::sleep_if_due() {

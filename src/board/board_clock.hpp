@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 
+#include "core/log/record.hpp"
 #include "python/clock.hpp"
 
 namespace mqboard::board {
@@ -29,6 +31,16 @@ class BoardClock final : public python::Clock {
   python::Clock& host_ = python::system_clock();
   std::atomic<std::int64_t> offset_ns_ = 0;
   std::atomic<bool> set_ = false;
+};
+
+// The time of day at which this run began, as the log counts on from it.
+class TimeOfStart {
+ public:
+  // Nothing while the clock is not to be shown.
+  std::optional<log::WallClock> seen(const BoardClock& clock, std::chrono::milliseconds since_boot);
+
+ private:
+  std::int64_t last_ms_ = 0;
 };
 
 }  // namespace mqboard::board

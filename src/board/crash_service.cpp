@@ -45,7 +45,11 @@ std::string headline(const boot::CrashReport& report) {
 void CrashService::add(boot::CrashCause cause, std::string_view detail, std::string_view traceback) {
   const Millis uptime = env_.uptime();
   if (uptime - hour_began_ >= std::chrono::hours{1}) hour_began_ = uptime, this_hour_ = 0;
-  if (++this_hour_ > kMostPerHour) return;
+  if (++this_hour_ > kMostPerHour) {
+    if (this_hour_ == kMostPerHour + 1)
+      env_.report(40, "too many crash reports: none is kept for up to an hour");
+    return;
+  }
   const std::string log = env_.log_tail();
   boot::CrashReport report;
   report.cause = cause;

@@ -111,6 +111,8 @@ TEST_F(CrashServiceTest, ApplicationThatFailsAgainAndAgain_GetsSoManyAnHour) {
   for (unsigned i = 0; i < 3 * CrashService::kMostPerHour; ++i)
     service.add(boot::CrashCause::exception, "blinky", "");
   EXPECT_THAT(service.list(), SizeIs(CrashService::kMostPerHour));
+  ASSERT_THAT(said_, SizeIs(CrashService::kMostPerHour + 1)) << "said once";
+  EXPECT_THAT(said_.back(), HasSubstr("too many crash reports"));
   uptime_ += 1h;
   service.add(boot::CrashCause::exception, "blinky", "");
   EXPECT_THAT(service.list(), SizeIs(CrashService::kMostPerHour + 1));

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -95,6 +96,18 @@ bool BoardClock::known() const {
   if (set_) return true;
   timex state{};
   return ::adjtimex(&state) != TIME_ERROR && plausible();
+}
+
+std::optional<log::WallClock> TimeOfStart::seen(const BoardClock& clock,
+                                                std::chrono::milliseconds since_boot) {
+  using std::chrono::milliseconds;
+  if (!clock.plausible()) return std::nullopt;
+  constexpr milliseconds kDay = std::chrono::days{1};
+  const milliseconds time_of_day = std::chrono::duration_cast<milliseconds>(clock.utc()) % kDay;
+  const std::int64_t boot_ms = (time_of_day - since_boot).count();
+  // Both were cut to milliseconds: a difference of one says nothing, and would have times run backwards.
+  if (std::abs(boot_ms - last_ms_) > 1) last_ms_ = boot_ms;
+  return log::WallClock{last_ms_};
 }
 
 NetworkFacts network_facts() {

@@ -31,8 +31,7 @@ void WatchdogService::tick(TimePoint now, bool connected) {
     if (manageable_since_ == kNever || now - alive_at_ > config_.timeout) manageable_since_ = now;
     alive_at_ = now;
     if (!told_ && now - manageable_since_ >= config_.all_ok) {
-      told_ = true;
-      env_.in_order();
+      told_ = env_.in_order();
     }
   }
   if (told_ && !config_.enabled) return;

@@ -23,7 +23,7 @@ class WatchdogService {
     std::function<void(const std::string& secret)> send;
     std::function<std::string()> make_secret;  // unguessable, without quotes and backslashes
     std::function<void()> pat;                 // from the Python thread
-    std::function<void()> in_order;            // once; on the I/O thread
+    std::function<bool()> in_order;            // until it answers true; on the I/O thread
   };
 
   WatchdogService(const WatchdogConfig& config, Environment environment);

@@ -286,7 +286,8 @@ Failure Session::timeout_failure() const {
     return failure;
   }
   const std::string_view hint =
-      status_.present ? "" : ", nor does it announce a status: is it on, and this its prefix?";
+      status_.present ? "; 'mqboard info' tells what keeps its Python busy, 'mqboard interrupt' stops that"
+                      : ", nor does it announce a status: is it on, and this its prefix?";
   return {ExitStatus::no_answer, fmt::format("no answer from board {} at {} within {:g} s{}",
                                              settings_.prefix, broker, limit, hint)};
 }

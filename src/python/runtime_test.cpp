@@ -47,6 +47,28 @@ TEST(RuntimeEval, PrintInAnExpressionGoesToTheSinkAndNotIntoTheValue) {
   EXPECT_TRUE(python.watcher.lines().empty());
 }
 
+TEST(RuntimeEval, LiteralsOfTheirOwnLeaveTheHeapAsItWas) {
+  Python python;
+  python.eval("import gc\ndef free():\n  gc.collect()\n  return gc.mem_free()");
+  ASSERT_EQ(python.value("'warm'"), "'warm'");
+  const int before = std::stoi(python.value("free()"));
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string text = std::to_string(i) + "ab";
+    ASSERT_EQ(python.value("'" + text + "'"), "'" + text + "'");
+  }
+  EXPECT_GT(std::stoi(python.value("free()")), before - 2'000);
+}
+
+TEST(RuntimeEval, LiteralsAreEqualToTheNamesTheySpell) {
+  Python python;
+  python.eval(
+      "class Thing:\n  pass\nthing = Thing()\nsetattr(thing, 'made_up', 1)\ndef f(**k): return k['kw']");
+  EXPECT_EQ(python.value("thing.made_up, getattr(thing, 'made_up')"), "(1, 1)");
+  EXPECT_EQ(python.value("f(kw=2), f(**{'kw': 3})"), "(2, 3)");
+  EXPECT_EQ(python.value("{'q1': 1}['q' + '1'], {'q' + '1': 1}['q1'], 'q1' in ['q1']"), "(1, 1, True)");
+  EXPECT_EQ(python.value("globals()['thing'] is thing"), "True");
+}
+
 TEST(RuntimeEval, ErrorAnswersTheTracebackWithoutOurOwnFrames) {
   Python python;
   const Outcome outcome = python.eval("1/0");

@@ -19,6 +19,7 @@ CHECK_STACK = 440  # raises RuntimeError when the C stack is used up
 GC_COLLECT_START = 78
 GC_MARK_SUBTREE = 79
 GC_COLLECT_END = 80
+PUSH_RESULT_TOKEN = 198  # of the parser: interns string literals of up to ten bytes, for ever
 HEAP_GROWTH_LIMIT = 1277  # how many bytes the heap may still grow by
 GC_COLLECT = 1278
 NLR_JUMP_FAIL = 1279  # loops for ever: an exception without a handler
@@ -166,6 +167,9 @@ def adapt_source(text, header_name):
     text = replace_body(text, NLR_JUMP_FAIL, f"{INSTANCE}* instance, u32 w2c_p0", "goto w2c_L0;", "  UNREACHABLE;")
     text = replace_body(text, READLINE, f"{INSTANCE}* instance, u32 w2c_p0, u32 w2c_p1", "goto w2c_L0;",
                         f"  return {CTRL_D};")
+    # Interned strings are never freed: one of 20 bytes stayed behind of every eval with a literal of its own.
+    text = edit_body(text, PUSH_RESULT_TOKEN, f"{INSTANCE}* instance, u32 w2c_p0, u32 w2c_p1",
+                     "  w2c_i1 = 10u;\n  w2c_i0 = w2c_i0 > w2c_i1;\n  if (w2c_i0) {goto w2c_B10;}\n", "  goto w2c_B10;\n")
     return text + EXPORTS
 
 
