@@ -167,9 +167,10 @@ def adapt_source(text, header_name):
     text = replace_body(text, NLR_JUMP_FAIL, f"{INSTANCE}* instance, u32 w2c_p0", "goto w2c_L0;", "  UNREACHABLE;")
     text = replace_body(text, READLINE, f"{INSTANCE}* instance, u32 w2c_p0, u32 w2c_p1", "goto w2c_L0;",
                         f"  return {CTRL_D};")
-    # Interned strings are never freed: one of 20 bytes stayed behind of every eval with a literal of its own.
+    # Interned strings are never freed: of every eval with a literal of its own 20 bytes stayed behind.
     text = edit_body(text, PUSH_RESULT_TOKEN, f"{INSTANCE}* instance, u32 w2c_p0, u32 w2c_p1",
-                     "  w2c_i1 = 10u;\n  w2c_i0 = w2c_i0 > w2c_i1;\n  if (w2c_i0) {goto w2c_B10;}\n", "  goto w2c_B10;\n")
+                     "  w2c_i1 = 10u;\n  w2c_i0 = w2c_i0 > w2c_i1;\n  if (w2c_i0) {goto w2c_B10;}\n",
+                     "  goto w2c_B10;\n")
     return text + EXPORTS
 
 
