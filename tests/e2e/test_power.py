@@ -90,13 +90,17 @@ if machine.reset_cause() != machine.HARD_RESET:
                         and json.loads(m.payload)["online"], "awake again")
 
     def test_it_stays_awake_under_an_operator(self):
-        board, status, _ = self.sleeper(config="[power]\nwake_every = 60\nstay_awake = 2\n")
+        board, status, _ = self.sleeper(config="[power]\nwake_every = 60\nstay_awake = 4\n")
         status.wait_for(lambda m: json.loads(m.payload)["online"], "online")
-        # One after the other, each longer than the window: a v1 request, and a channel.
-        source = b"import time\ntime.sleep(2.5)\nprint('done')\n"
-        for verb in ("eval", "exec"):
-            result = self.check(self.mqboard(board, "-T", "30", verb, "-", stdin=source))
-            self.assertEqual(result.out, b"done\n")
+        # Each longer than the window, begun within it: a v1 request, and a channel.
+        source = b"import time\ntime.sleep(4.5)\nprint('done')\n"
+        calls = [self.start_mqboard(board, "-T", "30", verb, "-") for verb in ("eval", "exec")]
+        for call in calls:
+            call.stdin.write(source)
+            call.stdin.close()
+        for call in calls:
+            self.assertEqual(call.wait(30), 0, call.stderr.read())
+            self.assertEqual(call.stdout.read(), b"done\n")
         self.assertFalse(any(json.loads(m.payload).get("sleeping") for m in status.messages))
         status.wait_for(lambda m: json.loads(m.payload).get("sleeping"), "asleep, once nobody is there")
 

@@ -48,8 +48,8 @@ std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
     if (frame.kind == Frame::Kind::none || !handle(frame, now, event)) break;
     framer.consume(input);
     if (event) break;
-    pump(
-        now);  // at once: what we send and when we hold the server back does not depend on how its bytes came
+    // At once: what we send, and when we hold the server back, does not depend on how its bytes came.
+    pump(now);
     event = pending_event();
   }
   // Not behind a CONNACK: what the owner submits on hearing of it goes ahead of the publishes that waited.
