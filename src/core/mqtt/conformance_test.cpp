@@ -242,7 +242,8 @@ class Script {
     if (const auto keep = value_of(words, "keep")) options.keep_alive_s = number(*keep);
     if (user) options.user_name = *user;
     if (password) options.password = as_bytes(*password);
-    if (will) options.will = WillView{*will, as_bytes("gone"), QoS::at_least_once, true, {}};
+    const auto will_qos = static_cast<QoS>(number(value_of(words, "willqos").value_or("1")));
+    if (will) options.will = WillView{*will, as_bytes("gone"), will_qos, true, {}};
     if (has(words, "resume")) options.session_expiry_s = 1000;
     return talk_->session->connect(options, talk_->now);
   }

@@ -124,7 +124,9 @@ std::optional<SessionError> check(const ConnectOptions& options, ProtocolVersion
   if (v5 && !valid_connect_properties(options.properties)) return SessionError::properties_invalid;
   if (!options.will) return std::nullopt;
   if (!is_topic_name(options.will->topic)) return SessionError::topic_invalid;
-  if (options.will->payload.size() > 0xFFFF) return SessionError::arguments_invalid;
+  if (options.will->payload.size() > 0xFFFF || options.will->qos > QoS::exactly_once) {
+    return SessionError::arguments_invalid;
+  }
   if (v5 && check_properties(options.will->properties.encoded(), PropertyHome::will) != Violation::none) {
     return SessionError::properties_invalid;
   }

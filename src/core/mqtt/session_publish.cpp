@@ -36,6 +36,7 @@ std::optional<mqtt::Failure> Session::Parts::unacceptable(QoS qos, bool retain,
 std::optional<SessionError> Session::Parts::refuse_publish(const PublishRequest& request,
                                                            std::size_t body) const {
   if (!is_topic_name(request.topic)) return SessionError::topic_invalid;
+  if (request.qos > QoS::exactly_once) return SessionError::arguments_invalid;
   const PropertyView properties = request.properties;
   if (wire_out.v5() && !properties.empty() &&
       (check_properties(properties.encoded(), PropertyHome::publish_to_server) != Violation::none ||
@@ -195,7 +196,9 @@ Outcome<Token> Session::Parts::subscribe(std::span<const Subscription> filters, 
                                          TimePoint now) {
   for (const Subscription& item : filters) {
     if (const auto refused = refuse_filter(item.filter)) return Refusal{*refused};
-    if (wire_out.v5() && item.no_local && item.filter.starts_with("$share/")) {
+    const bool shared_no_local = wire_out.v5() && item.no_local && item.filter.starts_with("$share/");
+    if (shared_no_local || item.max_qos > QoS::exactly_once ||
+        item.retain_handling > RetainHandling::do_not_send) {
       return Refusal{SessionError::arguments_invalid};
     }
   }

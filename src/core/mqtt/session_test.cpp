@@ -540,6 +540,7 @@ TEST(Session, InvalidArguments_AreRefusedAndNothingHappens) {
   talk.events();
   EXPECT_EQ(talk.publish("a/#", ""), "topic or filter invalid");
   EXPECT_EQ(talk.publish("", ""), "topic or filter invalid");
+  EXPECT_EQ(talk.publish("a", "", static_cast<QoS>(3)), "arguments invalid");
   EXPECT_EQ(talk.publish(std::string("a\0b", 3), ""), "topic or filter invalid");
   EXPECT_EQ(talk.publish("a", std::string(40'000, 'x'), q1), "too large");
   const Subscription filters[] = {{.filter = "a/#/b"}};
