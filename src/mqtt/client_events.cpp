@@ -171,6 +171,7 @@ void Client::Impl::on(const event::MessageAborted&) { assembly_ = {}; }
 
 void Client::Impl::deliver(const MessageView& message) {
   ++statistics_.messages_received;
+  receives_qos2_ = message.qos == QoS::exactly_once;
   if (const auto handler = handler_) {
     (*handler)(message);
     if (!options_.manual_acknowledge && !gone_) acknowledge(message.ack);
@@ -330,8 +331,10 @@ InputPace::Expected Client::Impl::expected_acks() const {
   return {std::max<std::size_t>(under_way / 4, 1), kAckBytes};
 }
 
-// A client that only receives: messages like the latest.
+// A client that only receives: messages like the latest. Between those of QoS 2 come PUBRELs, which shall not
+// wait until they are as many bytes as messages are.
 InputPace::Expected Client::Impl::expected_like_those_since(const Statistics& last) const {
+  if (receives_qos2_) return {kTogether, kAckBytes};
   const std::uint64_t messages = statistics_.messages_received - last.messages_received;
   if (messages == 0) return {};
   const std::uint64_t bytes_each = (statistics_.bytes_received - last.bytes_received) / messages;

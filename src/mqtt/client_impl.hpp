@@ -203,6 +203,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   AnswerPace answer_pace_;
   Statistics paced_;  // when input_pace_ last looked
   InputPace::Expected expected_messages_;
+  bool receives_qos2_ = false;  // the latest message was one
 
   std::unique_ptr<Alarm> alarm_;
   TimePoint armed_for_ = kNever;

@@ -204,6 +204,33 @@ TEST(Session, InboundQos2_DuplicateIsNotDeliveredEvenAfterReconnect) {
   EXPECT_EQ(talk.events(), (Lines{"message t 'new' qos2"}));
 }
 
+TEST(Session, OnlyAnswersWaiting_AreDeferrable) {
+  Conversation talk;
+  talk.open();
+  talk.events();
+  const auto receive = [&talk](QoS qos, std::uint16_t id) {
+    talk.say(Publish{.qos = qos, .topic = "t", .packet_id = id, .payload = {}});
+    talk.events();
+  };
+  EXPECT_EQ(talk.session->deferrable_bytes(), 0U);
+  receive(q1, 1);
+  receive(q2, 2);
+  EXPECT_EQ(talk.session->deferrable_bytes(), 8U) << "PUBACK, PUBREC";
+  talk.flush(4);
+  EXPECT_EQ(talk.session->deferrable_bytes(), 4U);
+  talk.publish("t", "urgent");
+  receive(q1, 3);
+  EXPECT_EQ(talk.session->deferrable_bytes(), 0U);
+  talk.sent_packets();
+  receive(q1, 4);
+  EXPECT_EQ(talk.session->deferrable_bytes(), 4U);
+  talk.lose();
+  talk.open();
+  talk.events();
+  receive(q1, 5);
+  EXPECT_EQ(talk.session->deferrable_bytes(), 4U) << "positions begin anew with the connection";
+}
+
 TEST(Session, InboundQos2Repeated_IsAnsweredInTurnAndDoesNotFillTheWindow) {
   Conversation talk{{}, {.receive_window = 1}};
   talk.open(kResume);
