@@ -77,7 +77,7 @@ def start(mqtt, config):
 
 class Floods(EndToEnd):
     def test_a_flood_of_lines_costs_the_least_severe_and_the_log_counts_them(self):
-        server = self.broker()
+        server = self.broker(extra=["max_queued_messages 0"])  # the broker must drop nothing for a slow watcher
         log = self.peer(server, "gateway/test/log")
         board = self.board(server, board='modules = ["flood"]', files={"flood.py": FLOOD})
         log.wait_for(lambda m: b"flood: over" in m.payload, "the end of the flood")
