@@ -81,14 +81,33 @@ TEST(Power, OnTrialOrInSafeMode_OnlyTheApplicationsWishCounts) {
   power.connected(kStart);
   EXPECT_EQ(sleep(power, kStart + 1h, {.on_trial = true}), std::nullopt);
   power.ask(asleep_for(5s));
-  EXPECT_EQ(sleep(power, kStart + 1h, {.on_trial = true}), 5s);
+  EXPECT_EQ(sleep(power, kStart + 1h, {.on_trial = true, .manageable = true}), 5s);
 }
 
 TEST(Power, TheApplicationsWishIsGrantedAtOnceUnlessAnOperatorIsAtWork) {
   PowerService power({}, kStart);
   power.ask(asleep_for(7s));
-  EXPECT_EQ(sleep(power, kStart, {.serving = true}), std::nullopt);
-  EXPECT_EQ(sleep(power, kStart + 1s), 7s);
+  EXPECT_EQ(sleep(power, kStart, {.serving = true, .manageable = true}), std::nullopt);
+  EXPECT_EQ(sleep(power, kStart + 1s, {.manageable = true}), 7s);
+}
+
+TEST(Power, TheApplicationsWishWaitsUntilTheBoardCouldBeReached) {
+  PowerService power({}, kStart);
+  power.ask(asleep_for(7s));
+  EXPECT_EQ(sleep(power, kStart + 20s - 1ms), std::nullopt);
+  EXPECT_EQ(sleep(power, kStart + 1s, {.manageable = true}), 7s);
+  EXPECT_EQ(sleep(power, kStart + 20s), 7s) << "without a connection it sleeps all the same";
+}
+
+TEST(Power, AnOperatorWhoIsComingIsWaitedForForAWindow) {
+  for (const PowerConfig& config : {PowerConfig{.stay_awake = 10s}, kPeriodic}) {
+    PowerService power(config, kStart);
+    power.connected(kStart);
+    power.stay_awake(kStart + 5s);
+    if (config.wake_every == 0s) power.ask(asleep_for(7s));
+    EXPECT_EQ(sleep(power, kStart + 15s - 1ms, {.manageable = true}), std::nullopt);
+    EXPECT_TRUE(sleep(power, kStart + 15s, {.manageable = true}));
+  }
 }
 
 }  // namespace

@@ -341,4 +341,10 @@ void PythonHost::query_ntp(std::string server, python::Completion done) {
   });
 }
 
+std::string what(const python::Activity& activity) {
+  constexpr std::string_view kKinds[] = {"stopped", "idle", "eval", "exec", "complete", "event", "task"};
+  const std::string_view kind = kKinds[static_cast<std::size_t>(activity.kind)];
+  return concat(kind, activity.name.empty() ? "" : " ", activity.name);
+}
+
 }  // namespace mqboard::board

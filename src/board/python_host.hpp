@@ -121,4 +121,7 @@ class PythonHost final : public BoardApi, public python::Observer {
   std::uint64_t dropped_ = 0;                    // I/O thread: messages Python did not take in time
 };
 
+// What Python does, in a word or two: "eval", "task sensors".
+[[nodiscard]] std::string what(const python::Activity& activity);
+
 }  // namespace mqboard::board

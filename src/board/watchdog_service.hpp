@@ -2,8 +2,8 @@
 // taken every now and then by a feed of the board's own. Only a feed that comes back with the newest secret
 // pats the watchdog; a secret is good once. When it has gone well for `all_ok` the board is in order.
 //
-// Sans-I/O; the owner calls tick() about once a second. Threads: fed() from the Python thread, the rest on
-// the I/O thread.
+// Sans-I/O; the owner calls tick() about once a second, and when it has connected. Threads: fed() from the
+// Python thread, the rest on the I/O thread.
 #pragma once
 
 #include <atomic>
@@ -36,6 +36,7 @@ class WatchdogService {
   // The last feed is longer ago than the timeout. Counted from the first tick.
   [[nodiscard]] bool starved(TimePoint now) const;
   [[nodiscard]] bool in_order() const { return told_; }
+  [[nodiscard]] bool ever_fed() const { return feeds_ != 0; }
 
  private:
   const WatchdogConfig config_;

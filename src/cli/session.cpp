@@ -137,10 +137,19 @@ void Session::status_received(const mqtt::MessageView& message) {
   if (message.payload.empty()) return;
   status_ = parse_status(message.text());
   const bool slept = std::exchange(asleep_, waits_for_wake());
-  if (asleep_ && !slept) console_.detail(offline_failure().message + ": waiting");
+  if (asleep_ && !slept) wait_for_wake();
   if (slept && status_.online) ++wakes_;
   if (!status_.online && online_required_ && !asleep_) fail(offline_failure());
   if (status_handler_) status_handler_();
+}
+
+// A board may sleep again before what is sent to it arrives: it is asked to stay awake.
+void Session::wait_for_wake() {
+  console_.detail(offline_failure().message + ": waiting");
+  const auto topic = command::stay_awake_topic(settings_.prefix);
+  const std::string_view request = "1";
+  (void)client_.try_publish(topic, as_bytes(request),
+                            {.qos = mqtt::QoS::at_least_once, .retain = true, .sync = false});
 }
 
 bool Session::waits_for_wake() const {

@@ -127,6 +127,7 @@ class Session {
   void happened(const mqtt::ConnectionEvent& event);
   void status_received(const mqtt::MessageView& message);
   [[nodiscard]] bool waits_for_wake() const;
+  void wait_for_wake();
   [[nodiscard]] Failure broker_failure(const mqtt::Error& error) const;
   [[nodiscard]] Failure timeout_failure() const;
 

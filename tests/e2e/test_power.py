@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import BIN, Board, EndToEnd, Process
+from proxy import Proxy
 
 NAP = """
 import machine
@@ -41,9 +42,14 @@ class Power(EndToEnd):
         self.addCleanup(lambda: board.process.close())
         return board, status, log
 
-    def naps(self, kind):
+    def proxy(self, one_way_s):
+        proxy = Proxy(self.server.port, one_way_s)
+        self.addCleanup(proxy.close)
+        return proxy
+
+    def naps(self, kind, **options):
         """Sleeps twice; RTC memory is kept and the reset cause is right. The statuses seen."""
-        _, status, log = self.sleeper(kind, files={"main.py": NAP})
+        _, status, log = self.sleeper(kind, files={"main.py": NAP}, **options)
         log.wait_for(lambda m: b"start 2 True True" in m.payload, "the third start")
         lines = [m.payload.split(b"print: ")[1] for m in log.messages if b"print: start" in m.payload]
         self.assertEqual(lines, [b"start 0 False False", b"start 1 True True", b"start 2 True True"])
@@ -64,6 +70,18 @@ class Power(EndToEnd):
 
     def test_deepsleep_without_mqboot_makes_the_board_anew_in_the_process(self):
         self.check_naps(self.naps(Board))
+
+    def test_an_application_that_sleeps_at_once_is_heard_first_however_long_the_way(self):
+        self.check_naps(self.naps(BootedBoard, mqtt=f'server = "{self.proxy(0.2).url}"\n'))
+
+    def test_a_board_that_sleeps_as_soon_as_it_starts_can_be_managed_from_far_away(self):
+        board, status, log = self.sleeper(BootedBoard, files={"main.py": "import machine\nmachine.deepsleep(1500)"})
+        request = self.peer(self.server, f"{board.prefix}/mqb/cmd/stay_awake")
+        status.wait_for(lambda m: json.loads(m.payload).get("sleeping"), "asleep")
+        self.check(self.mqboard(board, "-T", "30", "rm", "/main.py", env={"MQBOARD_SERVER": self.proxy(0.3).url}))
+        request.wait_for(lambda m: not m.payload, "the request to stay awake taken back")
+        log.wait_for(lambda m: b"staying awake" in m.payload, "the board saying so")
+        self.assertFalse((board.flash / "main.py").exists())
 
     def test_the_reset_button_wakes_a_board_that_sleeps_for_long(self):
         board, status, _ = self.sleeper(BootedBoard, files={"main.py": """

@@ -107,6 +107,9 @@ Topic reply_topic(std::string_view prefix, ReplyKind kind, std::string_view id) 
 
 Topic log_topic(std::string_view prefix) { return Topic(prefix).append("/log"); }
 Topic status_topic(std::string_view prefix) { return Topic(prefix).append(kStatus); }
+Topic stay_awake_topic(std::string_view prefix) {
+  return Topic(prefix).append(kCommands).append("stay_awake");
+}
 Topic request_filter(std::string_view prefix) { return Topic(prefix).append(kCommands).append("#"); }
 
 Topic reply_filter(std::string_view prefix, std::string_view id) {

@@ -63,6 +63,8 @@ struct ReplyTopic {
 [[nodiscard]] Topic reply_topic(std::string_view prefix, ReplyKind kind, std::string_view id);
 [[nodiscard]] Topic log_topic(std::string_view prefix);
 [[nodiscard]] Topic status_topic(std::string_view prefix);
+// Retained, not empty: the board shall stay awake for an operator when it wakes.
+[[nodiscard]] Topic stay_awake_topic(std::string_view prefix);
 
 // Subscription filters: `<p>/mqb/cmd/#` for the board, `<p>/mqb/reply/+/<id>` for whoever asks.
 [[nodiscard]] Topic request_filter(std::string_view prefix);

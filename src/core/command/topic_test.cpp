@@ -54,6 +54,7 @@ TEST(ReplyTopic, RoundTripsForEveryKind) {
   EXPECT_EQ(reply_topic(kPrefix, ReplyKind::channel, "x"), "esp32/test/mqb/reply/ch/x");
   EXPECT_EQ(reply_filter(kPrefix, "x"), "esp32/test/mqb/reply/+/x");
   EXPECT_EQ(request_filter(kPrefix), "esp32/test/mqb/cmd/#");
+  EXPECT_EQ(stay_awake_topic(kPrefix), "esp32/test/mqb/cmd/stay_awake");
 }
 
 TEST(ReplyTopic, OfAnotherPrefixOrShapeIsNone) {
