@@ -76,6 +76,7 @@ Client::Impl::Impl(asio::any_io_executor executor, Options options, std::shared_
       queue_(options_.receive_queue_size),
       random_(std::random_device{}()),
       input_pace_(options_.coalesce),
+      exchange_(options_.coalesce),
       answer_pace_(options_.coalesce) {
   if (options_.client_id.empty() && options_.version == ProtocolVersion::v3_1_1 && options_.clean_session) {
     options_.client_id = make_client_id();

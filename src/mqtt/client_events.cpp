@@ -8,7 +8,6 @@
 namespace mqboard::mqtt {
 namespace {
 
-constexpr std::size_t kAckBytes = 4;
 constexpr std::size_t kTogether = 32;        // more save little, and make the last of them late
 constexpr std::size_t kLargeMessage = 4096;  // worth its own wake-up
 
@@ -301,7 +300,8 @@ void Client::Impl::write_output(Link& link) {
 // Whether all that waits to be written are acknowledgements that may wait for more of them.
 bool Client::Impl::may_hold_answers(const Link& link) {
   const std::size_t answers = session_->deferrable_bytes() / kAckBytes;
-  if (answers == 0 || open_publishes_ != 0 || !connected() || !link.output_idle()) {
+  const bool come_together = receives_qos2_ && exchange_.dense();
+  if (answers == 0 || come_together || open_publishes_ != 0 || !connected() || !link.output_idle()) {
     answer_pace_.release();
     return false;
   }
@@ -311,16 +311,24 @@ bool Client::Impl::may_hold_answers(const Link& link) {
 
 void Client::Impl::set_low_water(Link& link) {
   const Statistics last = std::exchange(paced_, statistics_);
+  const TimePoint now = time_->now();
   const bool has_read = statistics_.reads != last.reads;
+  follow_exchange(last, now);
   const bool alone = awaited_ == 0 && flushes_.empty() && connected() && link.output_idle();
+  const bool receives = open_publishes_ == 0 && statistics_.messages_published == last.messages_published;
+  if (alone && receives && receives_qos2_) {
+    input_pace_.stop();
+    return link.set_low_water(exchange_.low_water(has_read, now));
+  }
+  exchange_.stop();
   InputPace::Expected expected;
   if (alone && turns_given_ == 0 && !room_.empty()) {
     expected = expected_acks();
-  } else if (alone && open_publishes_ == 0 && statistics_.messages_published == last.messages_published) {
+  } else if (alone && receives) {
     if (has_read) expected_messages_ = expected_like_those_since(last);
     expected = expected_messages_;
   }
-  link.set_low_water(input_pace_.low_water(expected, has_read, time_->now()));
+  link.set_low_water(input_pace_.low_water(expected, has_read, now));
 }
 
 // While all that anybody waits for is room in the window, a quarter of the acknowledgements under way may
@@ -332,10 +340,18 @@ InputPace::Expected Client::Impl::expected_acks() const {
   return {std::max<std::size_t>(under_way / 4, 1), kAckBytes};
 }
 
-// A client that only receives: messages like the latest. Between those of QoS 2 come PUBRELs, which shall not
-// wait until they are as many bytes as messages are.
+void Client::Impl::follow_exchange(const Statistics& last, TimePoint now) {
+  if (!receives_qos2_) return;
+  exchange_.read({.messages = statistics_.messages_received - last.messages_received,
+                  .bytes = statistics_.bytes_received - last.bytes_received,
+                  .taken = std::exchange(taken_over_, 0),
+                  .unreleased = session_->unreleased()},
+                 now);
+  if (session_->deferrable_bytes() == 0) exchange_.written();
+}
+
+// A client that only receives: messages like the latest.
 InputPace::Expected Client::Impl::expected_like_those_since(const Statistics& last) const {
-  if (receives_qos2_) return {kTogether, kAckBytes};
   const std::uint64_t messages = statistics_.messages_received - last.messages_received;
   if (messages == 0) return {};
   const std::uint64_t bytes_each = (statistics_.bytes_received - last.bytes_received) / messages;
@@ -352,7 +368,8 @@ void Client::Impl::deliver_queued() {
 }
 
 TimePoint Client::Impl::next_alarm() const {
-  return std::min({session_->next_deadline(), input_pace_.deadline(), answer_pace_.deadline()});
+  return std::min(
+      {session_->next_deadline(), input_pace_.deadline(), exchange_.deadline(), answer_pace_.deadline()});
 }
 
 // An alarm that rings too early is cheaper than moving it with every turn.
@@ -362,6 +379,7 @@ void Client::Impl::rearm_alarm() {
     armed_for_ = kNever;
     input_pace_.stop();
     answer_pace_.release();
+    exchange_ = ExchangePace(options_.coalesce);
   } else if (const TimePoint next = next_alarm(); next < armed_for_) {
     armed_for_ = next;
     alarm_->set(next);
@@ -376,7 +394,9 @@ void Client::Impl::on_alarm() {
   before_link_turn();
   const std::uint64_t reads_before = statistics_.reads;
   if (const auto link = link_) link->read_now();  // an answer may lie below the low-water mark
-  if (input_pace_.deadline() <= now) input_pace_.looked(statistics_.reads != reads_before);
+  const bool found = statistics_.reads != reads_before;
+  if (input_pace_.deadline() <= now) input_pace_.looked(found);
+  if (exchange_.deadline() <= now) exchange_.looked(found);
   if (answer_pace_.deadline() <= now) {
     answer_pace_.expire();
     if (const auto link = link_) link->pump_output();

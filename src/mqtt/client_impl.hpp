@@ -157,6 +157,7 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   void write_output(Link& link);
   [[nodiscard]] bool may_hold_answers(const Link& link);
   void set_low_water(Link& link);
+  void follow_exchange(const Statistics& last, TimePoint now);
   [[nodiscard]] InputPace::Expected expected_acks() const;
   [[nodiscard]] InputPace::Expected expected_like_those_since(const Statistics& last) const;
   [[nodiscard]] TimePoint next_alarm() const;
@@ -200,9 +201,11 @@ class Client::Impl final : public LinkOwner, public std::enable_shared_from_this
   std::minstd_rand random_;
 
   InputPace input_pace_;
+  ExchangePace exchange_;
   AnswerPace answer_pace_;
   Statistics paced_;  // when input_pace_ last looked
   InputPace::Expected expected_messages_;
+  std::size_t taken_over_ = 0;  // identifiers of QoS 2 messages, since exchange_ last looked
   bool receives_qos2_ = false;  // the latest message was one
 
   std::unique_ptr<Alarm> alarm_;

@@ -295,7 +295,9 @@ asio::awaitable<Result<MessageView>> Client::Impl::receive(std::shared_ptr<Impl>
 
 void Client::Impl::acknowledge(AckToken token) {
   if (token.packet_id == 0) return;
+  const std::size_t unreleased = session_->unreleased();
   session_->acknowledge({token.packet_id, token.connection}, ReasonCode::success, time_->now());
+  taken_over_ += session_->unreleased() - unreleased;
   request_turn();
 }
 

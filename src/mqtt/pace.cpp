@@ -40,6 +40,48 @@ void InputPace::looked(bool found) {
   if (found) pace_.starved();
 }
 
+void ExchangePace::read(const Read& read, TimePoint now) {
+  const std::size_t known = unreleased_ + read.taken;
+  const std::size_t released = known - std::min(known, read.unreleased);
+  const std::size_t packets = read.messages + released;
+  unreleased_ = read.unreleased;
+  pubrecs_ += read.taken;
+  pubcomps_ += released;
+  coming_packets_ -= std::min(coming_packets_, packets);
+  coming_bytes_ = coming_packets_ == 0 ? 0 : coming_bytes_ - std::min(coming_bytes_, read.bytes);
+
+  lately_ += packets;
+  const bool window_over = now - since_ >= longest_wait_;
+  if (window_over) {
+    dense_ = lately_ >= kDense && now - since_ < 2 * longest_wait_;
+    lately_ = 0;
+    since_ = now;
+  }
+  if (read.messages == 0) return;
+  const std::size_t each = (read.bytes - std::min(read.bytes, released * kAckBytes)) / read.messages;
+  message_bytes_ = window_over ? each : std::min(message_bytes_, each);
+}
+
+void ExchangePace::written() {
+  coming_packets_ += pubrecs_ + pubcomps_;
+  coming_bytes_ += pubrecs_ * kAckBytes + pubcomps_ * message_bytes_;
+  pubrecs_ = pubcomps_ = 0;
+}
+
+std::size_t ExchangePace::low_water(bool has_read, TimePoint now) {
+  if (!dense_ || coming_packets_ <= 1) {
+    deadline_ = kNever;
+    return 1;
+  }
+  if (has_read || deadline_ == kNever) deadline_ = now + std::max(longest_wait_ / 2, Millis{1});
+  return std::max<std::size_t>(coming_bytes_, 1);
+}
+
+void ExchangePace::looked(bool found) {
+  deadline_ = kNever;
+  if (!found) coming_packets_ = coming_bytes_ = 0;
+}
+
 bool AnswerPace::hold(std::size_t answers, std::size_t most, TimePoint now) {
   if (answers < std::min(pace_.size(), most)) {
     if (deadline_ == kNever) deadline_ = now + longest_wait_;

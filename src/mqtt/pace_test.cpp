@@ -105,6 +105,84 @@ TEST(InputPace, AfterSilenceTheFirstPacketIsNewsAndTheSizeIsKept) {
   EXPECT_EQ(pace.low_water({8, 4}, true, at(500)), 32U);
 }
 
+// --- ExchangePace
+
+// Twenty messages of 100 bytes taken over in each of three windows, answered and released: a dense stream.
+ExchangePace dense_exchange(TimePoint now) {
+  ExchangePace pace(kWait);
+  for (int window = 3; window > 0; --window) {
+    pace.read({.messages = 20, .bytes = 2'000, .taken = 20, .unreleased = 20}, now - window * kWait);
+    pace.read({.bytes = 80}, now - window * kWait);
+  }
+  pace.read({}, now);
+  pace.written();
+  pace.looked(false);
+  return pace;
+}
+
+TEST(ExchangePace, EachPubrecCallsForthAPubrelAndEachPubcompTheNextMessage) {
+  ExchangePace pace = dense_exchange(at(100));
+  pace.read({.messages = 5, .bytes = 500, .taken = 5, .unreleased = 5}, at(100));
+  pace.written();
+  EXPECT_EQ(pace.low_water(true, at(100)), 5 * 4U);
+  pace.read({.bytes = 8, .unreleased = 3}, at(101));
+  EXPECT_EQ(pace.low_water(true, at(101)), 3 * 4U) << "the PUBCOMPs have not left";
+  pace.written();
+  EXPECT_EQ(pace.low_water(false, at(101)), 3 * 4U + 2 * 100U);
+}
+
+TEST(ExchangePace, WaitsAMomentAtMostAndCountsOnNothingMoreWhenNothingCame) {
+  ExchangePace pace = dense_exchange(at(100));
+  pace.read({.messages = 5, .bytes = 500, .taken = 5, .unreleased = 5}, at(100));
+  pace.written();
+  pace.low_water(true, at(100));
+  EXPECT_EQ(pace.deadline(), at(101));
+  pace.low_water(false, at(101));
+  EXPECT_EQ(pace.deadline(), at(101)) << "nothing was read";
+  pace.looked(true);
+  EXPECT_EQ(pace.low_water(true, at(101)), 5 * 4U) << "the rest is on its way";
+  pace.looked(false);
+  EXPECT_EQ(pace.low_water(false, at(101)), 1U);
+  EXPECT_EQ(pace.deadline(), kNever);
+}
+
+TEST(ExchangePace, CountsOnMessagesAsSmallAsTheSmallestLately) {
+  ExchangePace pace = dense_exchange(at(100));
+  pace.read({.messages = 2, .bytes = 60, .taken = 2, .unreleased = 2}, at(100));
+  pace.read({.messages = 2, .bytes = 2'000 + 2 * 4, .taken = 2, .unreleased = 2}, at(101));
+  pace.written();
+  EXPECT_EQ(pace.low_water(true, at(101)), 4 * 4U + 2 * 30U);
+}
+
+TEST(ExchangePace, MessagesFarApartWakeUpEach) {
+  ExchangePace pace(kWait);
+  for (int ms = 0; ms < 10'000; ms += 2) {
+    pace.read({.messages = 1, .bytes = 100, .taken = 1, .unreleased = 1}, at(ms));
+    pace.written();
+    EXPECT_EQ(pace.low_water(true, at(ms)), 1U);
+    pace.read({.bytes = 4}, at(ms));
+    pace.written();
+    EXPECT_EQ(pace.low_water(true, at(ms)), 1U);
+  }
+}
+
+TEST(ExchangePace, ABurstAfterSilenceIsNotDense) {
+  ExchangePace pace(kWait);
+  pace.read({.messages = 20, .bytes = 2'000, .taken = 20, .unreleased = 20}, at(100));
+  pace.read({.messages = 1, .bytes = 100, .taken = 1, .unreleased = 21}, at(5'000));
+  pace.written();
+  EXPECT_EQ(pace.low_water(true, at(5'000)), 1U);
+}
+
+TEST(ExchangePace, NothingWaitsWhenNoWaitIsAllowed) {
+  ExchangePace pace(Millis{0});
+  for (int i = 0; i < 1'000; ++i) {
+    pace.read({.messages = 20, .bytes = 2'000, .taken = 20, .unreleased = 20}, at(5));
+    pace.written();
+    EXPECT_EQ(pace.low_water(true, at(5)), 1U);
+  }
+}
+
 // --- AnswerPace
 
 AnswerPace dense_answers(std::size_t size, TimePoint now) {

@@ -301,6 +301,7 @@ std::size_t Session::deferrable_bytes() const {
   const OutQueue& out = parts_->out;
   return parts_->urgent_end <= out.sent() ? out.appended() - out.sent() : 0;
 }
+std::size_t Session::unreleased() const { return parts_->inbound.all_taken().size(); }
 bool Session::has_outgoing() const { return !parts_->out.empty(); }
 bool Session::invariants_hold() const { return parts_->invariants_hold(); }
 

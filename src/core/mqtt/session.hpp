@@ -133,6 +133,9 @@ class Session {
   // these, so they may wait a little for more of their kind. 0 when there is anything else.
   [[nodiscard]] std::size_t deferrable_bytes() const;
 
+  // How many QoS 2 messages were taken over and wait for their PUBREL.
+  [[nodiscard]] std::size_t unreleased() const;
+
   // The transport took the first `bytes` of what outgoing() offered.
   void sent(std::size_t bytes, TimePoint now);
 
