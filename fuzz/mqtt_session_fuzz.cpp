@@ -1,8 +1,8 @@
 // Fuzzes the MQTT session with an arbitrary broker and an arbitrary application. Two sessions live the same
 // life, in memory that held something different before; one gets the broker's bytes in one piece, the other
-// one by one. They must keep their invariants and never run out of the limits they were given, and what they
-// send must be well-formed. Unless a link check makes it count whether a byte came before or after something
-// was sent, they must also report the same events and send the same bytes.
+// in small ones. They must keep their invariants and never run out of the limits they were given, and what
+// they send must be well-formed. Unless a link check makes it count whether a byte came before or after
+// something was sent, they must also report the same events and send the same bytes.
 //
 // Input: one byte of configuration, then steps. A step is one byte: low nibble what, high nibble an argument.
 // What the broker says is any bytes, or a packet that is one (packet_of_broker): an input reaches deep
@@ -57,8 +57,9 @@ class Life {
   Life(const char* name, bool in_pieces, std::byte stale)
       : name_(name), in_pieces_(in_pieces), stale_(stale), memory_(Session::memory_bytes(kLimits)) {}
 
-  void begin(unsigned choice) {
+  void begin(unsigned choice, std::uint32_t cuts) {
     config_ = config_of(choice);
+    cuts_ = cuts;
     records_.clear();
     now_ = TimePoint{Millis{1000}};
     last_ack_ = {};
@@ -201,22 +202,28 @@ class Life {
     return taken;
   }
 
-  // Shows what waited already, then the broker's new bytes: all of them at once, or the first ones one by one
-  // and the others, which are payload, in small pieces.
+  // Shows what waited already, then the broker's new bytes: all of them at once, or in pieces.
   void poll(Bytes broker_bytes) {
     if (!open_) broker_bytes = {};
     std::size_t offered = waiting_.size() + (in_pieces_ ? 0 : broker_bytes.size());
-    waiting_.insert(waiting_.end(), broker_bytes.begin(), broker_bytes.end());
-    const std::size_t singly = waiting_.size() - broker_bytes.size() + 40;
+    if (!broker_bytes.empty()) waiting_.insert(waiting_.end(), broker_bytes.begin(), broker_bytes.end());
+    const std::size_t beginning = waiting_.size() - broker_bytes.size() + 40;
     std::size_t used = 0;
     for (;;) {
       Bytes rest = Bytes{waiting_}.first(offered).subspan(used);
       while (const auto event = session_->poll(rest, now_)) note(*event);
       used = offered - rest.size();
       if (offered == waiting_.size()) break;
-      offered = offered < singly ? offered + 1 : std::min(offered + 37, waiting_.size());
+      offered = std::min(offered + (offered < beginning ? small_piece() : 37), waiting_.size());
     }
-    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(used));
+    if (used != 0) waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(used));
+  }
+  // A third are single bytes, none is larger than what stands before a payload. Where they end differs from
+  // packet to packet and from run to run, so that every place is cut at some time.
+  std::size_t small_piece() {
+    cuts_ = cuts_ * 1'664'525u + 1'013'904'223u;
+    const std::uint32_t choice = cuts_ >> 16;
+    return choice % 3 == 0 ? 1 : 1 + choice / 3 % 8;
   }
 
   void note(bool value) { log += value ? '+' : '-'; }
@@ -243,6 +250,7 @@ class Life {
   fuzz::Records records_;
   fuzz::Server server_;
   TimePoint now_;
+  std::uint32_t cuts_ = 0;
   bool open_ = false;  // the broker can be heard
   testing::Buffer waiting_;
   AckHandle last_ack_;
@@ -258,8 +266,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2) return 0;
   const SessionConfig config = config_of(data[0]);
   const bool comparable = config.link_check != LinkCheck::after_sending;
-  whole.begin(data[0]);
-  pieces.begin(data[0]);
+  const std::uint32_t cuts = data[0] * 31u + data[size - 1] + static_cast<std::uint32_t>(size);
+  whole.begin(data[0], cuts);
+  pieces.begin(data[0], cuts);
   std::uint8_t room[600];
   mqboard::Bytes rest{data + 1, size - 1};
   const auto next = [&rest] {

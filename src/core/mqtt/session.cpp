@@ -193,6 +193,7 @@ void Session::Parts::transport_lost() {
   next_publish = publishes.head();
   next_release = releases.head();
   window_used = receive_quota_used = 0;
+  unread = 0;
   ping_wanted = ping_outstanding = blocked = paused = pipelining = answer_allowed = false;
   unanswered_since = stall_since = kNever;
   closed_due.reset();
@@ -201,19 +202,21 @@ void Session::Parts::transport_lost() {
 
 Outcome Session::Parts::disconnect(ReasonCode reason, PropertyView properties, TimePoint now) {
   if (!in_use()) return fail(SessionError::not_connected);
-  const bool v5 = wire_out.v5();
-  if (v5 && !reason_allowed(static_cast<std::uint8_t>(reason), PacketType::disconnect, Flow::to_server)) {
-    return fail(SessionError::arguments_invalid);
+  std::uint32_t expiry = negotiated.session_expiry_s;
+  if (wire_out.v5()) {
+    if (!reason_allowed(static_cast<std::uint8_t>(reason), PacketType::disconnect, Flow::to_server)) {
+      return fail(SessionError::arguments_invalid);
+    }
+    const Bytes encoded = properties.encoded();
+    const bool valid = check_properties(encoded, PropertyHome::disconnect_to_server) == Violation::none;
+    expiry = properties.number(PropertyId::session_expiry_interval).value_or(expiry);
+    // A session that was to end with the connection cannot be kept after all (section 3.14.2.2.2).
+    if (!valid || (expiry != 0 && negotiated.session_expiry_s == 0)) {
+      return fail(SessionError::properties_invalid);
+    }
   }
-  if (v5 && check_properties(properties.encoded(), PropertyHome::disconnect_to_server) != Violation::none) {
-    return fail(SessionError::properties_invalid);
-  }
-  // A session that was to end with the connection cannot be kept after all (section 3.14.2.2.2).
-  const std::optional<std::uint32_t> expiry = properties.number(PropertyId::session_expiry_interval);
-  if (v5 && expiry.value_or(0) != 0 && negotiated.session_expiry_s == 0)
-    return fail(SessionError::properties_invalid);
   if (const auto said = say(PacketType::disconnect, reason, properties, now); !said) return said;
-  if (v5 && expiry) negotiated.session_expiry_s = *expiry;
+  negotiated.session_expiry_s = expiry;
   phase = Phase::closing;
   return {};
 }

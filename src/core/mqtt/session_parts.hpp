@@ -168,9 +168,9 @@ struct Session::Parts {
   Outcome<void> restore();
   bool restore_record(RecordKey key, Bytes value);
   bool keep_publish(const Slot& slot, const Publish& packet);
-  bool keep_release(const Slot& slot);
+  bool keep_release(SlotId id, std::uint64_t release_order);
   bool keep_inbound(std::uint16_t packet_id);
-  void forget(RecordKey key);
+  bool forget(RecordKey key);  // false: it stays, and the connection is closed
   void store_failed(TimePoint now);
   static bool read_record(Bytes record, Publish& packet, std::uint64_t& order, bool& releasing);
   void session_lost();
@@ -204,6 +204,7 @@ struct Session::Parts {
   AckHandle automatic_ack;  // due at the next poll()
   AckHandle arriving;       // of a message whose payload is not complete
   std::uint32_t body_offset = 0;
+  std::size_t unread = 0;        // bytes of input that poll() left to its caller
   bool inside_message = false;   // a message is being delivered in pieces
   bool discarding_body = false;  // a duplicate is not delivered in pieces
 

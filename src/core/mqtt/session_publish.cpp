@@ -77,9 +77,13 @@ TopicAliases::Choice Session::Parts::choose_alias(Publish& packet,
   const TopicAliases::Choice choice = aliases_out.choose(packet.topic);
   if (choice.alias == 0) return choice;
   PropertyWriter writer{property};
+  const std::string_view topic = packet.topic;
   packet.own_properties = writer.number(PropertyId::topic_alias, choice.alias).view();
   if (choice.known) packet.topic = {};
-  return choice;
+  if (!too_large(packet)) return choice;
+  packet.own_properties = {};
+  packet.topic = topic;
+  return {};
 }
 
 // QoS 0 with nothing to wait for: from the caller's memory into the out queue.
@@ -343,8 +347,7 @@ bool Session::Parts::stage_with_alias(Slot& slot, Publish packet, TimePoint now)
   const std::string_view topic = packet.topic;
   std::uint8_t property[3];
   const TopicAliases::Choice alias = choose_alias(packet, property);
-  if (alias.alias == 0 || packet_size(body_size(packet, wire_out)) > negotiated.maximum_packet_bytes)
-    return false;
+  if (alias.alias == 0) return false;
   if (!stage_packet(slot, packet, false, now)) return false;
   aliases_out.use(alias, topic);
   return true;
@@ -440,9 +443,7 @@ void Session::Parts::report(Slot& slot) {
 }
 
 void Session::Parts::report_failure(Slot& slot, mqtt::Failure why) {
-  const bool recorded =
-      has_qos(slot) && (slot.state == Slot::State::publishing || slot.state == Slot::State::releasing);
-  if (recorded) forget({RecordKey::Kind::outgoing, slot.id});
+  if (has_qos(slot)) forget({RecordKey::Kind::outgoing, slot.id});
   slot.why = why;
   to_reports(slot);
 }

@@ -35,7 +35,7 @@ const Session::Parts::PacketRow Session::Parts::kPacketRows[16] = {
 
 std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
   settle_automatic_ack(now);
-  if (!input.empty() && in_use()) {
+  if (input.size() > unread && in_use()) {  // not what waited already
     last_received = now;
     unanswered_since = kNever;
   }
@@ -55,6 +55,7 @@ std::optional<Event> Session::Parts::poll(Bytes& input, TimePoint now) {
   // Not behind a CONNACK: what the owner submits on hearing of it goes ahead of the publishes that waited.
   if (event && !std::holds_alternative<event::Connected>(*event)) pump(now);
   if (was_blocked && !blocked) clock_floor = now;
+  unread = input.size();
   return event;
 }
 
@@ -329,10 +330,9 @@ bool Session::Parts::note_acknowledged(AckHandle handle, ReasonCode reason, Time
 }
 
 void Session::Parts::settle_automatic_ack(TimePoint now) {
-  const AckHandle handle = std::exchange(automatic_ack, {});
-  if (handle.packet_id != 0 && config.acknowledge == AckMode::automatic) {
-    note_acknowledged(handle, ReasonCode::success, now);
-  }
+  const bool settled = config.acknowledge != AckMode::automatic ||
+                       note_acknowledged(automatic_ack, ReasonCode::success, now) || in_use();
+  if (settled) automatic_ack = {};  // else closed, for want of a record: on the next connection
 }
 
 void Session::Parts::settle_inbound_on_loss() {
@@ -362,21 +362,21 @@ bool Session::Parts::on_pubrel(const Frame& frame, TimePoint now, std::optional<
   if (inbound.find_qos2(packet.packet_id) != nullptr) return violated(Violation::acknowledgement, now), true;
   const TakenId* taken = inbound.taken(packet.packet_id);
   const ReasonCode reason = taken != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
-  if (!stage_ack(PacketType::pubcomp, packet.packet_id, reason, now)) return false;
-  if (taken == nullptr) return true;
-  if (taken->counted) --receive_quota_used;
-  inbound.forget(packet.packet_id);
-  forget({RecordKey::Kind::inbound, packet.packet_id});
-  return true;
+  if (out.reserve(8).empty()) return false;
+  if (taken != nullptr) {
+    // First: after PUBCOMP the server may use the identifier for another message.
+    if (!forget({RecordKey::Kind::inbound, packet.packet_id})) return true;
+    if (taken->counted) --receive_quota_used;
+    inbound.forget(packet.packet_id);
+  }
+  return stage_ack(PacketType::pubcomp, packet.packet_id, reason, now);
 }
 
 // --- Acknowledgements of ours
 
 std::optional<Event> Session::Parts::complete(Slot& slot, ReasonCode reason, PropertyView properties) {
   const Token token = slot.token();
-  if (slot.state == Slot::State::publishing || slot.state == Slot::State::releasing) {
-    forget({RecordKey::Kind::outgoing, slot.id});
-  }
+  forget({RecordKey::Kind::outgoing, slot.id});
   release_slot(slot);
   return event::Published{token, reason, properties};
 }
@@ -385,7 +385,7 @@ bool Session::Parts::on_puback(const Frame& frame, TimePoint now, std::optional<
   Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
-  if (slot == nullptr || slot->state == Slot::State::reporting) return true;  // acknowledged before: ignored
+  if (slot == nullptr) return true;  // acknowledged before: ignored
   if (slot->state != Slot::State::publishing || slot->qos != QoS::at_least_once || !slot->staged) {
     return violated(Violation::acknowledgement, now), true;
   }
@@ -399,7 +399,7 @@ bool Session::Parts::on_pubrec(const Frame& frame, TimePoint now, std::optional<
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
   const bool failed = is_failure(packet.reason);
-  if (slot == nullptr || slot->state == Slot::State::reporting) {
+  if (slot == nullptr) {
     if (failed) return true;
     return stage_ack(PacketType::pubrel, packet.packet_id, ReasonCode::packet_identifier_not_found, now);
   }
@@ -422,6 +422,7 @@ bool Session::Parts::on_pubrec(const Frame& frame, TimePoint now, std::optional<
 
 void Session::Parts::begin_release(Slot& slot, TimePoint now) {
   const SlotId id = slot.id;
+  if (!keep_release(id, order + 1)) return store_failed(now);  // to be answered when PUBREC comes again
   publishes.remove(slots, id);
   store.release(std::exchange(slot.chain, 0));
   slot.payload = slot.record = {};
@@ -431,14 +432,13 @@ void Session::Parts::begin_release(Slot& slot, TimePoint now) {
   slot.order = ++order;
   releases.append(slots, id);
   if (next_release == 0) next_release = id;
-  if (!keep_release(slot)) store_failed(now);
 }
 
 bool Session::Parts::on_pubcomp(const Frame& frame, TimePoint now, std::optional<Event>& out_event) {
   Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
-  if (slot == nullptr || slot->state == Slot::State::reporting) return true;
+  if (slot == nullptr) return true;
   if (slot->state != Slot::State::releasing) return violated(Violation::acknowledgement, now), true;
   // "Not found" comes when an earlier PUBCOMP was lost with its connection: the message has been delivered.
   const bool known = packet.reason != ReasonCode::packet_identifier_not_found;
@@ -451,7 +451,7 @@ bool Session::Parts::on_filters_answered(const Frame& frame, TimePoint now, std:
   FilterAcknowledgement packet;
   if (!read(frame, now, packet)) return true;
   Slot* slot = slots.find(packet.packet_id);
-  if (slot == nullptr || slot->state == Slot::State::reporting) return true;
+  if (slot == nullptr) return true;
   const bool suback = frame.type() == PacketType::suback;
   if (slot->state != (suback ? Slot::State::subscribing : Slot::State::unsubscribing)) {
     return violated(Violation::acknowledgement, now), true;

@@ -39,19 +39,21 @@ bool Session::Parts::keep_publish(const Slot& slot, const Publish& packet) {
   return persistence->put({RecordKey::Kind::outgoing, slot.id}, pieces);
 }
 
-bool Session::Parts::keep_release(const Slot& slot) {
+bool Session::Parts::keep_release(SlotId id, std::uint64_t release_order) {
   if (persistence == nullptr) return true;
   std::uint8_t header[kHeaderBytes];
-  const Bytes pieces[] = {write_header(header, kReleasing, slot.order, 0, 0)};
-  return persistence->put({RecordKey::Kind::outgoing, slot.id}, pieces);
+  const Bytes pieces[] = {write_header(header, kReleasing, release_order, 0, 0)};
+  return persistence->put({RecordKey::Kind::outgoing, id}, pieces);
 }
 
 bool Session::Parts::keep_inbound(std::uint16_t packet_id) {
   return persistence == nullptr || persistence->put({RecordKey::Kind::inbound, packet_id}, {});
 }
 
-void Session::Parts::forget(RecordKey key) {
-  if (persistence != nullptr && !persistence->erase(key)) store_failed(last_sent);
+bool Session::Parts::forget(RecordKey key) {
+  if (persistence == nullptr || persistence->erase(key)) return true;
+  store_failed(last_sent);
+  return false;
 }
 
 void Session::Parts::store_failed(TimePoint now) {

@@ -399,6 +399,20 @@ TEST(Session, LentPayloadAckedBeforeItIsOut_WaitsForTheTransport) {
   EXPECT_EQ(talk.events(), (Lines{"published 1"}));
 }
 
+TEST(Session, InputThatWaits_IsNoNewSignOfLife) {
+  const std::string payload(5000, 'p');
+  Conversation talk{{.response_time = 10s}};
+  talk.open(kResume);
+  talk.events();
+  talk.publish("t", payload, q2, {.payload_use = PayloadUse::lend});
+  talk.say(Pubrec{1});
+  EXPECT_EQ(talk.events(), (Lines{}));  // waits until the payload is out
+  talk.wait(4s);
+  EXPECT_EQ(talk.events(), (Lines{}));
+  talk.wait(1s);
+  EXPECT_EQ(talk.sent_packets(), (Lines{"PUBLISH id=1 qos2 t <5000>", "PINGREQ"}));
+}
+
 TEST(Session, LentQos0_IsDoneWhenItsLastByteIsOut) {
   Conversation talk;
   talk.open();
@@ -543,6 +557,63 @@ TEST(Session, PersistenceFailsWhileProcessing_Closes) {
   EXPECT_EQ(receiver.events(), (Lines{"connected", "message t '' qos2",
                                       "closed, persistence failed implementation specific error"}));
   EXPECT_EQ(receiver.sent_packets(), Lines{});  // no PUBREC
+}
+
+TEST(Session, RecordOfAMessageThatCannotBeKept_IsAskedForAgain) {
+  for (const AckMode mode : {AckMode::automatic, AckMode::manual}) {
+    MemoryPersistence store;
+    Conversation talk{{.acknowledge = mode}, {}, &store};
+    const auto done = [&] {
+      return mode == AckMode::automatic ||
+             talk.session->acknowledge(talk.last_ack, ReasonCode::success, talk.now);
+    };
+    talk.open(kResume);
+    talk.say(Publish{.qos = q2, .topic = "t", .packet_id = 7});
+    store.failing = true;
+    EXPECT_EQ(talk.event(), "connected");
+    EXPECT_EQ(talk.event(), "message t '' qos2");
+    EXPECT_EQ(done(), mode == AckMode::automatic);
+    EXPECT_EQ(talk.events(), (Lines{"closed, persistence failed implementation specific error"}));
+    store.failing = false;
+    talk.lose();
+    talk.open(kResume, true);
+    talk.say(Publish{.dup = true, .qos = q2, .topic = "t", .packet_id = 7});
+    EXPECT_EQ(talk.events(), (Lines{"connected present"}));
+    EXPECT_TRUE(done());
+    EXPECT_EQ(talk.sent_packets(), (Lines{"PUBREC id=7"}));
+    EXPECT_EQ(store.records.size(), 1u);
+    store.failing = true;
+    talk.say(Pubrel{7});
+    EXPECT_EQ(talk.events(), (Lines{"closed, persistence failed implementation specific error"}));
+    EXPECT_EQ(talk.sent_packets(), (Lines{}));  // no PUBCOMP: the identifier is still recorded
+    store.failing = false;
+    talk.lose();
+    talk.open(kResume, true);
+    talk.say(Pubrel{7});
+    EXPECT_EQ(talk.events(), (Lines{"connected present"}));
+    EXPECT_EQ(talk.sent_packets(), (Lines{"PUBCOMP id=7"}));
+    EXPECT_TRUE(store.records.empty());
+  }
+}
+
+TEST(Session, PubrelThatCannotBeRecorded_IsNotSent) {
+  MemoryPersistence store;
+  Conversation talk{{}, {}, &store};
+  talk.open(kResume);
+  talk.events();
+  talk.publish("a", "x", q2);
+  talk.sent_packets();
+  store.failing = true;
+  talk.say(Pubrec{1});
+  EXPECT_EQ(talk.events(), (Lines{"closed, persistence failed implementation specific error"}));
+  talk.lose();
+  talk.open(kResume, true);
+  EXPECT_EQ(talk.events(), (Lines{"connected present"}));
+  EXPECT_EQ(talk.sent_packets(), (Lines{"PUBLISH id=1 qos2 dup a 'x'"}));  // as its record says
+  store.failing = false;
+  talk.say(Pubrec{1});
+  EXPECT_EQ(talk.events(), (Lines{}));
+  EXPECT_EQ(talk.sent_packets(), (Lines{"PUBREL id=1"}));
 }
 
 TEST(Session, PersistenceFailsAtALostSession_Closes) {

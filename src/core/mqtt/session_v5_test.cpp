@@ -250,6 +250,19 @@ TEST(SessionV5, OutboundTopicAlias_LeastRecentlyUsedGivesWay) {
                    "PUBLISH c 'x' {23=2}", "PUBLISH  'x' {23=1}", "PUBLISH b 'x' {23=2}"}));
 }
 
+TEST(SessionV5, OutboundTopicAlias_NeverMakesAPacketTooLarge) {
+  Conversation talk{kV5, {.topic_aliases_out = 2}};
+  Properties granted = Properties{}.number(PropertyId::topic_alias_maximum, 9);
+  granted.number(PropertyId::maximum_packet_size, 11);
+  talk.open({}, false, granted);
+  talk.events();
+  talk.publish("ab", "1234");    // 11 bytes: no room for the three of an alias
+  talk.publish("ab", "12", q1);  // the same with an identifier
+  talk.publish("ab", "1");
+  EXPECT_EQ(talk.sent_packets(),
+            (Lines{"PUBLISH ab '1234'", "PUBLISH id=1 qos1 ab '12'", "PUBLISH ab '1' {23=1}"}));
+}
+
 TEST(SessionV5, ServerDisconnect_TellsReasonAndReference) {
   Conversation talk{kV5};
   talk.open();

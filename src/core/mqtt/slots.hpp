@@ -18,12 +18,12 @@ using SlotId = std::uint16_t;  // 0: none
 struct Slot {
   enum class State : std::uint8_t {
     free,
-    publishing,     // PUBLISH to be sent, or sent and not acknowledged
-    releasing,      // PUBREC came: PUBREL to be sent, or sent and not answered
-    departing,      // a QoS 0 PUBLISH whose lent payload is on its way out
-    subscribing,    // SUBSCRIBE sent
-    unsubscribing,  // UNSUBSCRIBE sent
-    reporting       // over; its event is still to be polled
+    reporting,     // over; its event is still to be polled
+    publishing,    // PUBLISH to be sent, or sent and not acknowledged
+    releasing,     // PUBREC came: PUBREL to be sent, or sent and not answered
+    departing,     // a QoS 0 PUBLISH whose lent payload is on its way out
+    subscribing,   // SUBSCRIBE sent
+    unsubscribing  // UNSUBSCRIBE sent
   };
   State state = State::free;
   QoS qos = QoS::at_most_once;
@@ -85,11 +85,11 @@ class SlotTable {
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
   [[nodiscard]] std::size_t free_count() const { return free_count_; }
 
-  // The slot of a packet identifier, null when there is none or it is free.
+  // The slot of a packet identifier, null when there is none, or it is free, or over but for its event.
   [[nodiscard]] Slot* find(std::uint16_t packet_id) {
     if (packet_id == 0 || packet_id > slots_.size()) return nullptr;
     Slot& slot = (*this)[packet_id];
-    return slot.state == Slot::State::free ? nullptr : &slot;
+    return slot.state == Slot::State::free || slot.state == Slot::State::reporting ? nullptr : &slot;
   }
 
   SlotId take();              // 0: none free
