@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace mqboard::mqtt {
 
@@ -15,25 +16,27 @@ void Inbound::pop_front() {
   --count_;
 }
 
-template<class Condition>
-PendingAck* Inbound::find_if(Condition&& condition) {
+PendingAck* Inbound::find(AckHandle handle) {
   for (std::size_t i = 0; i < count_; ++i) {
     PendingAck& ack = pending_[index(i)];
-    if (!ack.acknowledged && condition(ack)) return &ack;
+    const bool named = ack.packet_id == handle.packet_id && ack.connection == handle.connection;
+    if (named && !ack.acknowledged) return &ack;
   }
   return nullptr;
 }
 
-PendingAck* Inbound::find(AckHandle handle) {
-  return find_if([handle](const PendingAck& ack) {
-    return ack.packet_id == handle.packet_id && ack.connection == handle.connection;
-  });
-}
-
-PendingAck* Inbound::find_qos2(std::uint16_t packet_id) {
-  return find_if([packet_id](const PendingAck& ack) {
-    return ack.packet_id == packet_id && ack.qos == QoS::exactly_once;
-  });
+PendingAck* Inbound::arrived_again(std::uint16_t packet_id) {
+  PendingAck* found = nullptr;
+  for (std::size_t i = 0; i < count_; ++i) {
+    PendingAck& ack = pending_[index(i)];
+    if (found != nullptr) {
+      std::swap(*found, ack);
+      found = &ack;
+    } else if (ack.packet_id == packet_id && ack.qos == QoS::exactly_once && !ack.acknowledged) {
+      found = &ack;
+    }
+  }
+  return found;
 }
 
 TakenId* Inbound::lower_bound(std::uint16_t packet_id) {

@@ -43,8 +43,9 @@ class Inbound {
   void pop_back() { --count_; }
   // The message a handle names, as long as the application has not acknowledged it.
   [[nodiscard]] PendingAck* find(AckHandle handle);
-  // The unacknowledged QoS 2 message with this identifier, from whatever connection.
-  [[nodiscard]] PendingAck* find_qos2(std::uint16_t packet_id);
+  // The unacknowledged QoS 2 message with this identifier, from whatever connection; now the latest to have
+  // arrived.
+  PendingAck* arrived_again(std::uint16_t packet_id);
 
   // --- QoS 2 identifiers between PUBREC and PUBREL, sorted.
   [[nodiscard]] TakenId* taken(std::uint16_t packet_id);
@@ -60,8 +61,6 @@ class Inbound {
  private:
   [[nodiscard]] std::size_t index(std::size_t nth) const { return (first_ + nth) % pending_.size(); }
   [[nodiscard]] TakenId* lower_bound(std::uint16_t packet_id);
-  template<class Condition>
-  PendingAck* find_if(Condition&& condition);
 
   std::span<PendingAck> pending_;
   std::size_t first_ = 0;

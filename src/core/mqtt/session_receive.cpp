@@ -240,7 +240,7 @@ bool Session::Parts::admit(const Publish& packet, TimePoint now, bool& deliver) 
       deliver = false;
       owed.acknowledged = true;
       counted = &taken->counted;
-    } else if (PendingAck* pending = inbound.find_qos2(packet.packet_id)) {
+    } else if (PendingAck* pending = inbound.arrived_again(packet.packet_id)) {
       deliver = false;
       known_pending = true;
       pending->arrived = true;
@@ -359,7 +359,7 @@ void Session::Parts::stage_owed_acks(TimePoint now) {
 bool Session::Parts::on_pubrel(const Frame& frame, TimePoint now, std::optional<Event>&) {
   Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
-  if (inbound.find_qos2(packet.packet_id) != nullptr) return violated(Violation::acknowledgement, now), true;
+  if (inbound.arrived_again(packet.packet_id) != nullptr) return violated(Violation::acknowledgement, now), true;
   const TakenId* taken = inbound.taken(packet.packet_id);
   const ReasonCode reason = taken != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
   if (out.reserve(8).empty()) return false;
