@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "core/mqtt/persistence.hpp"
@@ -14,7 +15,8 @@ class MemoryPersistence final : public Persistence {
   using Records = std::map<RecordKey, std::shared_ptr<std::vector<std::uint8_t>>>;
 
   bool put(RecordKey key, std::span<const Bytes> value) override {
-    if (failing) return false;
+    if (failing) return refused.insert(key), false;
+    refused.erase(key);
     auto bytes = std::make_shared<std::vector<std::uint8_t>>();
     for (const Bytes piece : value) bytes->insert(bytes->end(), piece.begin(), piece.end());
     records[key] = std::move(bytes);
@@ -32,10 +34,14 @@ class MemoryPersistence final : public Persistence {
     return true;
   }
   void commit() { committed = records; }
-  void crash() { records = committed; }
+  void crash() {
+    records = committed;
+    refused.clear();
+  }
 
   Records records;
   Records committed;
+  std::set<RecordKey> refused;  // not there, though put() was asked to have it
   bool failing = false;
 };
 

@@ -24,6 +24,7 @@ void ModelBroker::say(Connection& connection, const Packet& packet) {
 }
 
 void ModelBroker::received(Connection& connection, Bytes bytes, std::vector<Connection*> others) {
+  state_.session.heard = now;
   while (connection.open) {
     const Frame frame = connection.framer.peek(bytes);
     if (frame.kind == Frame::Kind::none) return;
@@ -71,14 +72,42 @@ void ModelBroker::handle(Connection& connection, const Frame& frame, const std::
   }
 }
 
+void ModelBroker::end(SessionState& session) {
+  for (const InFlight& message : session.in_flight) dropped.insert(message.message.number);
+  for (const NumberedMessage& message : session.queue) dropped.insert(message.number);
+  session = {};
+}
+
+void ModelBroker::lose_session() {
+  end(state_.session);
+  end(durable_.session);
+}
+
+// Whether the session ended before this CONNECT, or does so by it.
+bool ModelBroker::forgets(const Connect& packet) const {
+  const SessionState& session = state_.session;
+  const bool expired = session.expiry != Millis::max() && now - session.heard > session.expiry;
+  return packet.clean_start || session.ends_with_connection || expired;
+}
+
 void ModelBroker::on_connect(Connection& connection, const Connect& packet,
                              const std::vector<Connection*>& others) {
   if (connection.connected) return blame("second CONNECT");
-  for (Connection* other : others) other->open = other == &connection;
+  for (Connection* other : others) {
+    if (other != &connection && other->open && other->connected) ++seen["connections taken over"];
+    other->open = other == &connection;
+  }
   connection.connected = true;
-  if (packet.clean_start) state_.session = {};
+  if (forgets(packet)) end(state_.session);
+  const bool v5 = version_ == ProtocolVersion::v5;
   const bool present = state_.session.exists;
+  const std::uint32_t expiry = packet.properties.number(PropertyId::session_expiry_interval).value_or(0);
+  if (!present) ++state_.sessions;
   state_.session.exists = true;
+  state_.session.ends_with_connection = v5 ? expiry == 0 : packet.clean_start;
+  state_.session.expiry = v5 && expiry != 0xFFFFFFFF ? Millis{expiry * 1000LL} : Millis::max();
+  state_.session.heard = now;
+  connection.alias_maximum = packet.properties.number(PropertyId::topic_alias_maximum).value_or(0);
   connection.window = packet.properties.number(PropertyId::receive_maximum).value_or(65535);
   if (version_ == ProtocolVersion::v3_1_1) connection.window = 4;
   Properties granted;
@@ -94,12 +123,32 @@ void ModelBroker::on_connect(Connection& connection, const Connect& packet,
 void ModelBroker::transmit(Connection& connection, const InFlight& message, bool dup) {
   if (message.released) return say(connection, Pubrel{message.packet_id});
   ++connection.in_flight;
+  const bool qos1 = message.message.qos == QoS::at_least_once;
+  (qos1 ? connection.puback_due : connection.pubrec_due).push_back(message.packet_id);
   const std::string payload = message.message.payload();
-  say(connection, Publish{.dup = dup,
-                          .qos = message.message.qos,
-                          .topic = message.message.topic,
-                          .packet_id = message.packet_id,
-                          .payload = as_bytes(payload)});
+  say_message(connection, Publish{.dup = dup,
+                                  .qos = message.message.qos,
+                                  .topic = message.message.topic,
+                                  .packet_id = message.packet_id,
+                                  .payload = as_bytes(payload)});
+}
+
+// With a topic alias where the client takes one.
+void ModelBroker::say_message(Connection& connection, Publish packet) {
+  Properties properties;
+  if (connection.alias_maximum != 0) {
+    const std::uint32_t alias = 1 + static_cast<std::uint8_t>(packet.topic.back()) % connection.alias_maximum;
+    std::string& known = connection.aliases_out[alias];
+    properties.number(PropertyId::topic_alias, alias);
+    packet.properties = properties;
+    if (known == packet.topic) {
+      packet.topic = {};
+      ++seen["topic aliases to the client"];
+    } else {
+      known = packet.topic;
+    }
+  }
+  say(connection, packet);
 }
 
 // The client starts to use a packet identifier.
@@ -114,25 +163,30 @@ void ModelBroker::on_publish(Connection& connection, Publish packet) {
   std::string topic{packet.topic};
   if (const auto alias = packet.properties.number(PropertyId::topic_alias)) {
     if (*alias == 0 || *alias > alias_maximum_) blame("topic alias out of range");
-    std::string& known = aliases_[&connection][*alias];
+    std::string& known = connection.aliases_in[*alias];
     if (!topic.empty()) known = topic;
+    if (topic.empty()) ++seen["topic aliases to the broker"];
     topic = known;
   }
   if (topic.empty()) return blame("no topic");
   const int number = NumberedMessage::number_in(as_text(packet.payload));
   if (number <= connection.highest_number) blame("message overtaken, or sent twice on one connection");
   connection.highest_number = number;
-  const NumberedMessage message{number, topic, packet.qos, 0};
+  const std::size_t prefix = std::to_string(number).size() + 1;
+  const NumberedMessage message{number, topic, packet.qos, packet.payload.size() - prefix};
   if (packet.qos == QoS::at_most_once) return state_.accepted.push_back(message);
   use(connection, packet.packet_id, PacketType::publish, packet.dup);
   connection.in_window.insert(packet.packet_id);
   if (connection.in_window.size() > receive_maximum_) blame("receive maximum exceeded");
+  if (connection.in_window.size() == receive_maximum_) ++seen["receive maximum used up by the client"];
+  if (packet.dup) ++seen["messages sent again"];
   const bool qos1 = packet.qos == QoS::at_least_once;
   if (qos1 || state_.session.taken.insert(packet.packet_id).second) state_.accepted.push_back(message);
   connection.owed.push_back({qos1 ? PacketType::puback : PacketType::pubrec, packet.packet_id});
 }
 
 void ModelBroker::on_pubrel(Connection& connection, std::uint16_t packet_id) {
+  if (!connection.in_use.contains(packet_id)) ++seen["PUBREL sent again"];
   state_.session.taken.erase(packet_id);
   connection.in_use[packet_id] = PacketType::publish;
   connection.owed.push_back({PacketType::pubcomp, packet_id});
@@ -169,6 +223,11 @@ void ModelBroker::on_ack(Connection& connection, PacketType type, std::uint16_t 
     return message.packet_id == packet_id;
   });
   if (at == in_flight.end()) return blame("acknowledgement of an unknown message");
+  if (type != PacketType::pubcomp) {
+    auto& due = type == PacketType::puback ? connection.puback_due : connection.pubrec_due;
+    if (due.empty() || due.front() != packet_id) return blame("acknowledgements out of order");
+    due.pop_front();
+  }
   if (type == PacketType::pubrec) {
     if (at->message.qos != QoS::exactly_once) return blame("PUBREC for QoS 1");
     at->released = true;
@@ -190,11 +249,12 @@ void ModelBroker::deliver(Connection& connection) {
   SessionState& session = state_.session;
   while (!session.queue.empty() && connection.connected && connection.open &&
          session.in_flight.size() < connection.window) {
+    if (session.in_flight.size() + 1 == connection.window) ++seen["receive maximum used up by the broker"];
     const NumberedMessage message = session.queue.front();
     session.queue.pop_front();
     if (message.qos == QoS::at_most_once) {
       const std::string payload = message.payload();
-      say(connection, Publish{.topic = message.topic, .payload = as_bytes(payload)});
+      say_message(connection, Publish{.topic = message.topic, .payload = as_bytes(payload)});
       continue;
     }
     do {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/random.hpp"
+#include "core/base/time.hpp"
 #include "core/mqtt/framer.hpp"
 #include "core/mqtt/testing/packet_text.hpp"
 
@@ -45,6 +46,9 @@ class ModelBroker {
     std::set<std::uint16_t> in_window;           // those of unacknowledged QoS 1 and 2 messages
     std::size_t window = 65535;                  // QoS 1 and 2 messages we may have in flight to the client
     std::size_t in_flight = 0;
+    std::uint32_t alias_maximum = 0;  // of those we may use
+    std::map<std::uint32_t, std::string> aliases_in, aliases_out;
+    std::deque<std::uint16_t> puback_due, pubrec_due;  // in the order their messages were sent
     struct Owed {
       PacketType type;
       std::uint16_t packet_id;
@@ -67,14 +71,20 @@ class ModelBroker {
 
   void commit(std::vector<Connection*> connections);
   void crash(std::vector<Connection*> connections);
-  void lose_session() { state_.session = durable_.session = {}; }
+  void lose_session();
 
   [[nodiscard]] const std::vector<NumberedMessage>& accepted() const { return state_.accepted; }
   [[nodiscard]] bool idle() const { return state_.session.queue.empty() && state_.session.in_flight.empty(); }
+  [[nodiscard]] int sessions() const { return state_.sessions; }
   [[nodiscard]] bool subscribed() const { return state_.session.subscribed; }
 
   // What the client did wrong; empty: nothing.
   std::string fault;
+  // Numbers of the messages to the client that ended with a session.
+  std::set<int> dropped;
+  // How often what happened.
+  std::map<std::string, int> seen;
+  TimePoint now;
 
  private:
   struct InFlight {
@@ -89,19 +99,26 @@ class ModelBroker {
     std::deque<InFlight> in_flight;
     std::deque<NumberedMessage> queue;
     std::uint16_t last_id = 0;
+    bool ends_with_connection = false;
+    Millis expiry = Millis::max();  // how long the client may be silent
+    TimePoint heard;
   };
   struct State {
     SessionState session;
     std::vector<NumberedMessage> accepted;
+    int sessions = 0;  // begun
   };
 
   void handle(Connection& connection, const Frame& frame, const std::vector<Connection*>& others);
   void on_connect(Connection& connection, const Connect& packet, const std::vector<Connection*>& others);
+  [[nodiscard]] bool forgets(const Connect& packet) const;
+  void end(SessionState& session);
   void on_publish(Connection& connection, Publish packet);
   void on_ack(Connection& connection, PacketType type, std::uint16_t packet_id);
   void on_pubrel(Connection& connection, std::uint16_t packet_id);
   void use(Connection& connection, std::uint16_t packet_id, PacketType type, bool dup);
   void transmit(Connection& connection, const InFlight& message, bool dup);
+  void say_message(Connection& connection, Publish packet);
   template<class Packet>
   void say(Connection& connection, const Packet& packet);
   void blame(std::string what) {
@@ -111,7 +128,6 @@ class ModelBroker {
   ProtocolVersion version_;
   std::uint16_t receive_maximum_;
   std::uint16_t alias_maximum_;
-  std::map<Connection*, std::map<std::uint32_t, std::string>> aliases_;
   Random& random_;
   State state_;
   State durable_;

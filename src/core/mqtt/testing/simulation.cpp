@@ -9,6 +9,7 @@
 
 #include "core/mqtt/testing/memory_persistence.hpp"
 #include "core/mqtt/testing/model_broker.hpp"
+#include "core/mqtt/varint.hpp"
 
 namespace mqboard::mqtt::testing {
 namespace {
@@ -24,7 +25,14 @@ struct Setup {
   std::uint16_t broker_aliases = 0;
   bool persistent = false;
   bool broker_forgets = false;
+  bool cleans = false;       // the client asks for a clean start now and then
+  bool defers = false;       // answers wait for more of their kind
+  bool store_fails = false;  // now and then, for a while
+  std::uint32_t expiry_s = 0xFFFFFFFF;
   int fault_rate = 0;  // one fault in so many steps
+
+  // The session may end without the client's having completed it.
+  [[nodiscard]] bool sessions_end() const { return broker_forgets || cleans || expiry_s != 0xFFFFFFFF; }
 };
 
 Setup make_setup(Random& random) {
@@ -50,7 +58,13 @@ Setup make_setup(Random& random) {
                   .topic_aliases_out = pick(0, 2)};
   if (v5) setup.broker_receive_maximum = pick(1, 8);
   if (v5) setup.broker_aliases = pick(0, 2);
-  setup.persistent = random.one_in(2);
+  setup.limits.topic_aliases_in = pick(0, 2);
+  setup.persistent = !random.one_in(3);
+  setup.store_fails = setup.persistent && random.one_in(2);
+  setup.defers = random.one_in(2);
+  setup.cleans = random.one_in(8);
+  if (v5 && random.one_in(8)) setup.expiry_s = pick(0, 2) * 10;
+  if (random.one_in(4)) setup.config.session_lost = SessionLostPolicy::fail;
   setup.broker_forgets = random.one_in(5);
   setup.fault_rate = pick(10, 120);
   return setup;
@@ -63,6 +77,7 @@ struct Application {
   std::set<int> completed;
   std::set<int> uncertain;  // failed with the session
   std::vector<NumberedMessage> received;
+  int session = 0;  // of the broker, which it was told has begun
 };
 
 class Simulation {
@@ -72,6 +87,7 @@ class Simulation {
         setup_(make_setup(random_)),
         broker_(setup_.config.version, setup_.broker_receive_maximum, setup_.broker_aliases, random_) {
     start_client();
+    saw(setup_.config.version == ProtocolVersion::v5 ? "MQTT 5.0" : "MQTT 3.1.1");
     for (int i = 0; i <= kMessages; ++i) messages_.push_back(random_message(i, "up/"));
   }
 
@@ -89,7 +105,7 @@ class Simulation {
     ModelBroker::Connection broker;
     Buffer up;
     Buffer traced;
-    Buffer down;
+    Buffer begun;  // of a packet whose rest the client has not written yet
   };
 
   [[nodiscard]] bool ok() const { return result_.failure.empty(); }
@@ -102,6 +118,7 @@ class Simulation {
     if (tracing_)
       std::printf("%lld %s\n", static_cast<long long>(now_.time_since_epoch().count()), what.c_str());
   }
+  void saw(const std::string& what, int times = 1) { result_.seen[what] += times; }
   void fail(const std::string& what) {
     trace("FAIL " + what);
     if (ok()) result_.failure = what;
@@ -122,7 +139,8 @@ class Simulation {
 
   void crash_client() {
     trace("client crashes");
-    ++result_.client_crashes;
+    saw("crashes of the client");
+    if (!store_.committed.empty()) saw("records restored");
     drop_link();
     store_.crash();
     app_ = committed_;
@@ -148,12 +166,13 @@ class Simulation {
   }
 
   void connect() {
-    trace("client connects");
-    ++result_.connections;
-    const ConnectOptions options{.clean_start = false,
+    saw("connections");
+    must_clean_ = must_clean_ || (setup_.cleans && faults_ && random_.one_in(6));
+    trace(must_clean_ ? "client connects cleanly" : "client connects");
+    const ConnectOptions options{.clean_start = must_clean_,  // until a connection was accepted
                                  .keep_alive_s = 30,
                                  .client_id = "c",
-                                 .session_expiry_s = 0xFFFFFFFF,
+                                 .session_expiry_s = setup_.expiry_s,
                                  .pipeline = random_.one_in(2),
                                  .adopt_session = true};
     links_.push_back(std::make_unique<Link>(Wire{setup_.config.version, Flow::to_server}));
@@ -179,7 +198,9 @@ class Simulation {
     }
     const auto token = (*client_)->publish(request, now_);
     if (!token) {
-      if (token.error() != SessionError::no_room) fail("publish: " + std::string(describe(token.error())));
+      const bool refused = token.error() == SessionError::persistence_failed && store_.failing;
+      if (token.error() != SessionError::no_room && !refused)
+        fail("publish: " + std::string(describe(token.error())));
       return;
     }
     const int number = app_.next++;
@@ -209,22 +230,35 @@ class Simulation {
     trace("  client: " + event_text(event));
     if (const auto* closed = std::get_if<event::Closed>(&event)) {
       if (closed->cause == CloseCause::violation) fail(event_text(event));
+      if (closed->cause == CloseCause::persistence_failed) saw("connections closed for want of the store");
+      if (closed->cause == CloseCause::client) saw("connections ended by DISCONNECT");
       return true;
     }
     if (const auto* connected = std::get_if<event::Connected>(&event)) {
-      had_session_ = had_session_ || connected->session_present;
+      was_present_ = was_present_ || connected->session_present;
+      if (connected->session_present) saw("sessions resumed");
+      if (!connected->session_present && had_session_) saw("sessions gone");
+      if (!connected->session_present) app_.session = broker_.sessions();
+      if (app_.session != broker_.sessions()) untold_ = true;
+      if (must_clean_) saw("clean starts");
+      had_session_ = true;
+      must_clean_ = false;
       wants_subscription_ = !connected->session_present || !broker_.subscribed();
     } else if (std::holds_alternative<event::SessionLost>(event)) {
-      ++result_.sessions_lost;
-      if (!setup_.broker_forgets && had_session_) fail("session lost although the broker has it");
+      saw("sessions lost with messages in them");
+      if (!setup_.sessions_end() && was_present_) fail("session lost although the broker has it");
     } else if (const auto* published = std::get_if<event::Published>(&event)) {
       complete(published->token, app_.completed);
     } else if (const auto* failed = std::get_if<event::Failed>(&event)) {
-      if (failed->why == mqtt::Failure::session_lost) complete(failed->token, app_.uncertain);
+      if (failed->why == mqtt::Failure::session_lost) {
+        complete(failed->token, app_.uncertain);
+        failed_.insert(app_.uncertain.begin(), app_.uncertain.end());
+      }
       if (failed->why == mqtt::Failure::connection_lost) complete_qos0(failed->token);
     } else if (const auto* message = std::get_if<event::Message>(&event)) {
       partial_ = NumberedMessage{0, std::string(message->topic), message->qos, 0};
       payload_ = as_text(message->payload);
+      arriving_ = message->ack.packet_id;
       if (message->qos != QoS::at_most_once)
         last_acks_.push_back({message->ack, NumberedMessage::number_in(payload_)});
       if (message->complete()) take_message();
@@ -240,6 +274,12 @@ class Simulation {
 
   void take_message() {
     partial_->number = NumberedMessage::number_in(payload_);  // a first piece may have cut it short
+    const NumberedMessage& sent = world_.at(static_cast<std::size_t>(partial_->number - 1));
+    if (sent.payload() != payload_ || sent.topic != partial_->topic || sent.qos != partial_->qos) {
+      fail("message to the client changed on its way");
+    }
+    saw(std::string("received at QoS ") + static_cast<char>('0' + static_cast<int>(partial_->qos)));
+    if (partial_->qos == QoS::exactly_once) inbound_[arriving_] = partial_->number;
     if (partial_->qos != QoS::at_most_once && !last_acks_.empty())
       last_acks_.back().number = partial_->number;
     app_.received.push_back(*partial_);
@@ -248,6 +288,8 @@ class Simulation {
 
   void complete(Token token, std::set<int>& how) {
     const auto found = app_.outstanding.find(token.packet_id());
+    // A record that could not be erased may come up again after a crash.
+    if (found == app_.outstanding.end() && setup_.store_fails) return;
     if (found == app_.outstanding.end()) return fail("completion of an unknown operation");
     how.insert(found->second);
     app_.outstanding.erase(found);
@@ -260,13 +302,21 @@ class Simulation {
     if (setup_.config.acknowledge == AckMode::automatic) last_acks_.clear();
     if (last_acks_.empty() || partial_) return;
     const std::size_t which = random_.below(last_acks_.size());
-    (*client_)->acknowledge(last_acks_[which].ack, ReasonCode::success, now_);
+    const bool done = (*client_)->acknowledge(last_acks_[which].ack, ReasonCode::success, now_);
+    if (!done && store_.failing) return;  // again when it works
     last_acks_.erase(last_acks_.begin() + static_cast<std::ptrdiff_t>(which));
   }
 
   void commit() {
     store_.commit();
     committed_ = app_;
+    // A message whose record the store refused is not the application's yet: a crash brings it again.
+    for (const RecordKey key : store_.refused) {
+      const auto number = inbound_.find(key.packet_id);
+      if (key.kind != RecordKey::Kind::inbound || number == inbound_.end()) continue;
+      std::erase_if(committed_.received,
+                    [&](const auto& message) { return message.number == number->second; });
+    }
     // What the application has not acknowledged yet takes effect when it does: a crash undoes it.
     if (setup_.config.acknowledge == AckMode::automatic) return;
     std::erase_if(committed_.received, [this](const NumberedMessage& message) {
@@ -275,18 +325,56 @@ class Simulation {
     });
   }
 
+  // Takes the complete packets out of `bytes`. False: one of all, or the one begun, is no mere answer.
+  static bool only_answers(Buffer& bytes) {
+    bool answers = true;
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+      const auto type = static_cast<PacketType>(bytes[at] >> 4);
+      answers = answers &&
+                (type == PacketType::puback || type == PacketType::pubrec || type == PacketType::pubcomp);
+      const Varint length = read_varint(Bytes{bytes}.subspan(at + 1));
+      const bool complete = length.state == Varint::State::complete;
+      if (!complete || bytes.size() - at < 1 + length.size + length.value) break;
+      at += 1 + length.size + length.value;
+    }
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+    return answers;
+  }
+
+  // What is said to may wait is all there is, and nothing but answers; and all answers are said to.
+  void check_deferrable(std::span<const Bytes> list, std::size_t waiting) {
+    Buffer bytes = link_->begun;
+    std::size_t total = 0;
+    for (const Bytes piece : list) {
+      bytes.insert(bytes.end(), piece.begin(), piece.end());
+      total += piece.size();
+    }
+    if (waiting != (only_answers(bytes) ? total : 0)) fail("wrong about what may wait to be sent");
+  }
+
   // The client's transport takes some bytes, after what they depend on was committed.
   void client_writes(std::size_t most) {
     if (link_ == nullptr) return;
+    const std::size_t waiting = (*client_)->deferrable_bytes();
+    if (setup_.defers && waiting != 0 && held_ < 3 && random_.one_in(2)) {
+      ++held_;
+      return;
+    }
+    if (held_ != 0) saw(waiting != 0 ? "answers held back" : "answers held back until something urgent");
+    held_ = 0;
     commit();
-    std::array<Bytes, 3> list;
+    std::array<Bytes, 16> list;
     const std::size_t used = (*client_)->outgoing(list);
+    check_deferrable({list.data(), used}, waiting);
     std::size_t taken = 0;
     for (std::size_t i = 0; i < used && taken < most; ++i) {
       const Bytes piece = list[i].first(std::min(list[i].size(), most - taken));
       link_->up.insert(link_->up.end(), piece.begin(), piece.end());
+      link_->begun.insert(link_->begun.end(), piece.begin(), piece.end());
       taken += piece.size();
     }
+    only_answers(link_->begun);
     (*client_)->sent(taken, now_);
     poll();
   }
@@ -310,6 +398,8 @@ class Simulation {
               (link.broker.open ? "" : " (closed)"));
       }
     }
+    broker_.now = now_;
+    if (link_ != &link && !bytes.empty()) saw("bytes of an old connection read late");
     if (link.broker.open) broker_.received(link.broker, bytes, connections());
     if (!broker_.fault.empty()) fail("client: " + broker_.fault);
   }
@@ -334,7 +424,7 @@ class Simulation {
   }
 
   void fault() {
-    switch (random_.below(7)) {
+    switch (random_.below(9)) {
       case 0:
         return drop_link();  // what it sent so far still arrives, or not
       case 1:
@@ -348,7 +438,7 @@ class Simulation {
         return;
       case 4:
         trace("broker crashes");
-        ++result_.broker_crashes;
+        saw("crashes of the broker");
         broker_.crash(connections());
         return;
       case 5:
@@ -356,6 +446,12 @@ class Simulation {
         for (const auto& link : links_) link->broker.open = false;
         trace("broker forgets");
         broker_.lose_session();
+        return;
+      case 6:
+        store_.failing = setup_.store_fails;
+        return;
+      case 7:
+        static_cast<void>((*client_)->disconnect(ReasonCode::success, {}, now_));
         return;
       default:
         now_ += 12s;
@@ -372,6 +468,8 @@ class Simulation {
   }
 
   void step(bool faults) {
+    faults_ = faults;
+    if (store_.failing && (!faults || random_.one_in(40))) store_.failing = false;
     const std::size_t most = faults ? 1 + random_.below(random_.one_in(3) ? 400 : 12) : 1'000'000;
     if (link_ == nullptr && (random_.one_in(4) || !faults)) connect();
     if (wants_subscription_) subscribe();
@@ -435,10 +533,12 @@ class Simulation {
   }
 
   // Numbers of the messages of one topic in the order they first came, and how often each came.
-  static std::string check_log(const std::vector<NumberedMessage>& log, bool may_double, bool in_order) {
+  std::string check_log(const std::vector<NumberedMessage>& log, bool may_double, bool in_order) const {
     std::map<std::string, int> highest;
     std::map<int, int> times;
     for (const NumberedMessage& message : log) {
+      // One that failed may come up again after a crash, when its record could not be erased.
+      if (setup_.store_fails && &log != &app_.received && failed_.contains(message.number)) continue;
       const bool first = ++times[message.number] == 1;
       const bool ordered = message.qos != QoS::at_most_once && in_order;
       if (first && ordered && message.number < highest[message.topic])
@@ -457,26 +557,36 @@ class Simulation {
       return all;
     };
     const std::set<int> accepted = numbers(broker_.accepted());
+    for (const NumberedMessage& message : broker_.accepted()) {
+      const NumberedMessage& sent = messages_.at(static_cast<std::size_t>(message.number));
+      if (message.payload() != sent.payload() || message.topic != sent.topic || message.qos != sent.qos) {
+        fail("message to the broker changed on its way");
+      }
+      saw(std::string("accepted at QoS ") + static_cast<char>('0' + static_cast<int>(message.qos)));
+    }
+    for (const auto& [what, times] : broker_.seen) saw(what, times);
     for (int number = 1; number <= kMessages; ++number) {
       if (messages_[static_cast<std::size_t>(number)].qos == QoS::at_most_once) continue;
       const bool completed = app_.completed.contains(number);
       if (!completed && !app_.uncertain.contains(number)) fail("message never completed");
       if (completed && !accepted.contains(number)) fail("published message lost: " + std::to_string(number));
-      result_.published += completed ? 1 : 0;
+      if (completed) saw("QoS 1 and 2 messages published");
     }
     const std::set<int> received = numbers(app_.received);
     for (const NumberedMessage& message : world_) {
-      if (message.qos == QoS::at_most_once || setup_.broker_forgets) continue;
+      if (message.qos == QoS::at_most_once || broker_.dropped.contains(message.number)) continue;
+      // The client takes the new session for the old one when the CONNACK that would have told it was lost,
+      // or when a crash brings back an identifier that it could not erase.
+      if (untold_ || (setup_.store_fails && setup_.sessions_end())) continue;
       if (!received.contains(message.number))
         fail("message to the client lost: " + std::to_string(message.number));
     }
-    result_.received = static_cast<int>(app_.received.size());
-    if (const auto up = check_log(broker_.accepted(), setup_.broker_forgets, true); !up.empty())
+    if (const auto up = check_log(broker_.accepted(), setup_.sessions_end(), true); !up.empty())
       fail("to broker: " + up);
     // A process that crashed between acknowledging a later message and an earlier one gets the earlier one
     // again.
     const bool in_order = setup_.config.acknowledge == AckMode::automatic || !setup_.persistent;
-    if (const auto down = check_log(app_.received, setup_.broker_forgets, in_order); !down.empty())
+    if (const auto down = check_log(app_.received, setup_.sessions_end(), in_order); !down.empty())
       fail("to client: " + down);
   }
 
@@ -493,6 +603,7 @@ class Simulation {
   std::vector<PendingMessage> last_acks_;
   std::optional<NumberedMessage> partial_;
   std::string payload_;
+  std::uint16_t arriving_ = 0;
   std::vector<std::unique_ptr<std::string>> lent_;
   std::vector<std::unique_ptr<Link>> links_;
   Link* link_ = nullptr;
@@ -503,6 +614,13 @@ class Simulation {
   int world_next_ = 1;
   bool wants_subscription_ = false;
   bool had_session_ = false;
+  bool was_present_ = false;
+  bool untold_ = false;   // a session ended and the client cannot know
+  std::set<int> failed_;  // with their session; a crash does not undo it
+  bool must_clean_ = false;
+  bool faults_ = true;
+  int held_ = 0;                          // how often the answers that wait were held back
+  std::map<std::uint16_t, int> inbound_;  // QoS 2 identifier -> number of the message it came with
 };
 
 }  // namespace
