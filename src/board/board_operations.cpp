@@ -52,26 +52,28 @@ class LogFollow final : public Operation {
   const LogService::Follower follower_;
 };
 
+constexpr std::chrono::milliseconds kAskAgain{250};
+
 // The image is checked as it arrives and once more as it was stored.
 class Install final : public Operation {
  public:
   Install(const Request& request, Services& services, Reply& reply)
-      : services_(services), reply_(reply), size_(request.fields.number(Field::size).value_or(0)) {
-    const bool resume = request.fields.flag(Field::resume);
-    const Sha256 image = request.sha256().value_or(Sha256{});
-    auto opened = resume ? services.updates->resume(image) : services.updates->open(image);
-    if (!opened) {
-      reply.finish(opened.error());
-      return;
-    }
-    sink_ = std::move(*opened);
-    if (resume) tell(sink_->found());
+      : services_(services),
+        reply_(reply),
+        size_(request.fields.number(Field::size).value_or(0)),
+        image_(request.sha256().value_or(Sha256{})),
+        resume_(request.fields.flag(Field::resume)) {
+    open();
   }
   ~Install() override {
     if (sink_) sink_->suspend();
   }
   Install(const Install&) = delete;
   Install& operator=(const Install&) = delete;
+
+  void pump() override {
+    if (waits_) open();
+  }
 
   void piece(const command::RecordReader::Piece& piece) override {
     if (piece.kind == RecordKind::head && sink_) return go_on_from(piece.payload);
@@ -84,6 +86,7 @@ class Install final : public Operation {
 
   void ended() override {
     if (identical_) return reply_.finish();
+    if (waits_) return reply_.finish({StatusCode::malformed, "nothing of the image"});
     if (!sink_) return;
     if (received_ != size_) return give_up({StatusCode::malformed, "less than announced"});
     const Status stored = std::exchange(sink_, nullptr)->commit();
@@ -96,6 +99,29 @@ class Install final : public Operation {
   void cancel(Reply& reply) override { reply.finish({StatusCode::cancelled, "firmware"}); }
 
  private:
+  void open() {
+    waits_ = false;
+    UpdateOperator me{.who = concat("session ", reply_.opener().session),
+                      .heard_at = reply_.opener().heard_at,
+                      .ask = reply_.opener().ask,
+                      .displaced = [this](const Status& why) {
+                        sink_.reset();
+                        reply_.finish(why);
+                        reply_.wake()();
+                      }};
+    auto opened = resume_ ? services_.updates->resume(image_, std::move(me))
+                          : services_.updates->open(image_, std::move(me));
+    if (opened) {
+      sink_ = std::move(*opened);
+      if (resume_) tell(sink_->found());
+    } else if (resume_ && services_.updates->undecided()) {
+      waits_ = true;  // the opener sends nothing before he is told what there is
+      services_.after(kAskAgain, reply_.wake());
+    } else {
+      reply_.finish(opened.error());
+    }
+  }
+
   void tell(const UpdateSink::Found& found) {
     if (found.identical) {
       identical_ = true;
@@ -124,6 +150,9 @@ class Install final : public Operation {
   Services& services_;
   Reply& reply_;
   const std::uint64_t size_;
+  const Sha256 image_;
+  const bool resume_;
+  bool waits_ = false;  // for another installation to show whether anybody is behind it
   std::uint64_t received_ = 0;
   std::unique_ptr<UpdateSink> sink_;
   bool identical_ = false;

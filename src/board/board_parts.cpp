@@ -107,8 +107,8 @@ Services Board::Impl::make_services() {
 
 std::unique_ptr<UpdateService> Board::Impl::make_updates() {
   if (!boot().under_mqboot() || boot().slots() == nullptr) return nullptr;
-  return std::make_unique<UpdateService>(boot(), config().ota,
-                                         [this](int level, std::string_view text) { log(level, text); });
+  return std::make_unique<UpdateService>(
+      boot(), config().ota, [this](int level, std::string_view text) { log(level, text); }, now);
 }
 
 std::unique_ptr<CrashService> Board::Impl::make_crashes() {

@@ -100,6 +100,15 @@ class ChannelService::Session : public std::enable_shared_from_this<Session> {
         if (const auto self = weak.lock()) self->service_.pump(*self);
       });
     };
+    // A channel outlives its operation.
+    command::ChannelTable& table = service_.table_;
+    reply.opener_ = {.session = std::string(table.session(slot)),
+                     .heard_at = [&table, at = slot] { return table.channel(at)->heard_at(); },
+                     .ask =
+                         [this] {
+                           service_.table_.channel(slot)->ask();
+                           service_.env_.outbox.ready(service_);
+                         }};
   }
 
   void receive(Bytes data, bool ended) {

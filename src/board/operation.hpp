@@ -70,6 +70,14 @@ class Reply {
   [[nodiscard]] bool finished() const { return status_.has_value(); }
   [[nodiscard]] const std::optional<command::Status>& status() const { return status_; }
 
+  // Of the channel. The functions hold as long as its operation.
+  struct Opener {
+    std::string session;
+    std::function<TimePoint()> heard_at;
+    std::function<void()> ask;  // for a sign of life
+  };
+  [[nodiscard]] const Opener& opener() const { return opener_; }
+
   // Calls Operation::pump() soon, from any thread, unless the channel is gone by then.
   [[nodiscard]] const std::function<void()>& wake() const { return wake_; }
 
@@ -79,6 +87,7 @@ class Reply {
   ReplyStream stream_;
   std::optional<command::Status> status_;
   std::function<void()> wake_;
+  Opener opener_;
 };
 
 class Operation {

@@ -12,6 +12,7 @@
 
 #include "core/base/file_system.hpp"
 #include "core/base/hasher.hpp"
+#include "core/base/time.hpp"
 #include "core/boot/reset.hpp"
 #include "core/command/status.hpp"
 #include "core/command/transfer.hpp"
@@ -61,6 +62,15 @@ class CrashReports {
   ~CrashReports() = default;
 };
 
+// Who installs. The functions are called only while his sink lives.
+struct UpdateOperator {
+  std::string who;                      // for others to read, e.g. "session 1f2e"
+  std::function<TimePoint()> heard_at;  // the last sign of life
+  std::function<void()> ask;            // for another one; null: he cannot be asked
+  // Another installation took the place of his, whose sink takes nothing more. May destroy the sink.
+  std::function<void(const command::Status&)> displaced;
+};
+
 // Where an update goes. Destroyed after commit, abort or suspend.
 class UpdateSink : public command::TransferSink {
  public:
@@ -81,11 +91,15 @@ class UpdateSink : public command::TransferSink {
 class Updates {
  public:
   // Begins writing the inactive slot; `announced` is the SHA-256 of the whole image file.
-  virtual Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256& announced) = 0;
-  // … and finds what there is of it. Takes over from an installation of the same image that is under way.
-  virtual Result<std::unique_ptr<UpdateSink>, command::Status> resume(const Sha256& announced) {
-    return open(announced);
+  virtual Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256& announced,
+                                                                    UpdateOperator installer) = 0;
+  // … and finds what there is of it.
+  virtual Result<std::unique_ptr<UpdateSink>, command::Status> resume(const Sha256& announced,
+                                                                      UpdateOperator installer) {
+    return open(announced, std::move(installer));
   }
+  // The last refusal was for now: whoever installs must show first that he is there. Try again.
+  [[nodiscard]] virtual bool undecided() const { return false; }
   virtual command::Status confirm() = 0;
   virtual command::Status roll_back() = 0;  // takes effect with the next reset
   virtual std::string status_json() = 0;

@@ -70,27 +70,29 @@ void append_slot(std::string& json, const boot::SlotStore& slots, boot::SlotId s
 
 class UpdateService::Installation final : public UpdateSink {
  public:
-  Installation(UpdateService& service, const Sha256& image, const Found& found)
-      : service_(service), image_(image), found_(found) {
+  Installation(UpdateService& service, const Sha256& image, UpdateOperator installer, const Found& found)
+      : service_(service), image_(image), operator_(std::move(installer)), found_(found) {
     service_.active_ = this;
+    service_.asked_at_.reset();
   }
   ~Installation() override { abort(); }
   Installation(const Installation&) = delete;
   Installation& operator=(const Installation&) = delete;
 
   [[nodiscard]] const Sha256& image() const { return image_; }
+  [[nodiscard]] const UpdateOperator& installer() const { return operator_; }
   [[nodiscard]] Found found() const override { return found_; }
 
   Status go_on() override {
-    if (!active()) return taken_over();
+    if (!active()) return displaced_;
     return status_of(service_.installer_.go_on());
   }
   Status write(Bytes data) override {
-    if (!active()) return taken_over();
+    if (!active()) return displaced_;
     return status_of(service_.installer_.write(data));
   }
   Status commit() override {
-    if (!active()) return taken_over();
+    if (!active()) return displaced_;
     const auto slot = service_.installer_.commit();
     release();
     if (!slot) return status_of(slot.error());
@@ -106,31 +108,41 @@ class UpdateService::Installation final : public UpdateSink {
     if (active()) service_.installer_.suspend();
     release();
   }
+  // May destroy this.
+  void give_way(std::string_view to) {
+    suspend();
+    displaced_ = {StatusCode::cancelled, to};
+    const auto tell = operator_.displaced;
+    tell(Status(displaced_));
+  }
 
  private:
   [[nodiscard]] bool active() const { return service_.active_ == this; }
   void release() {
-    if (active()) service_.active_ = nullptr;
+    if (!active()) return;
+    service_.active_ = nullptr;
+    service_.asked_at_.reset();
   }
   static Status status_of(const boot::InstallFailure& failure) { return board::status_of(failure); }
   static Status status_of(const boot::InstallResult<void>& done) {
     return done ? Status{} : status_of(done.error());
   }
-  static Status taken_over() {
-    return {StatusCode::cancelled, "a newer installation of the same image goes on with it"};
-  }
 
   UpdateService& service_;
   const Sha256 image_;
+  const UpdateOperator operator_;
+  Status displaced_{StatusCode::internal, "the installation is over"};
   const Found found_;
 };
 
 UpdateService::UpdateService(port::BootClient& boot, const OtaConfig& config,
-                             std::function<void(int, std::string_view)> report)
+                             std::function<void(int, std::string_view)> report,
+                             std::function<TimePoint()> now)
     : boot_(boot),
       report_(std::move(report)),
       scratch_(16 * 1024),
-      installer_(*boot.slots(), policy(boot, config), {hasher_, keys_, scratch_}) {
+      installer_(*boot.slots(), policy(boot, config), {hasher_, keys_, scratch_}),
+      now_(std::move(now)) {
   if (const auto added = port::add_keys_from(*boot.slot_files(), "keys", keys_); !added)
     report_(40, added.error());
   if (config.public_key.empty()) return;
@@ -143,17 +155,54 @@ UpdateService::UpdateService(port::BootClient& boot, const OtaConfig& config,
 
 UpdateService::~UpdateService() = default;
 
-Result<std::unique_ptr<UpdateSink>, Status> UpdateService::open(const Sha256& announced) {
-  if (active_ != nullptr) return Failure<Status>({StatusCode::busy, "another update is being installed"});
+std::optional<Status> UpdateService::refusal(const Sha256& announced) {
+  if (active_ == nullptr) return {};
+  const UpdateOperator& installer = active_->installer();
+  if (active_->image() == announced) {
+    active_->give_way("a newer installation of the same image goes on with it");
+    return {};
+  }
+  const std::string who = installer.who;
+  if (is_gone(installer)) {
+    report_(30, concat("the installation of ", who, " is given up: nothing is heard from there"));
+    active_->give_way("nothing was heard from here, and another installation took its place");
+    return {};
+  }
+  const auto& header = installer_.header();
+  return Status(
+      StatusCode::busy,
+      concat("another update is being installed", header ? ": version " : "",
+             header ? header->version.view() : "", ", ", installer_.bytes(), " bytes so far, by ", who,
+             undecided() ? ", where perhaps nobody is any more: try again in some seconds" : ""));
+}
+
+// A sign of life answers the one who asked for it; the next one asks anew.
+bool UpdateService::is_gone(const UpdateOperator& installer) {
+  const TimePoint now = now_();
+  const TimePoint heard_at = installer.heard_at();
+  if (asked_at_ && heard_at > *asked_at_) {
+    const bool recent = now - heard_at < kAnswerTime;
+    asked_at_.reset();
+    if (recent) return false;
+  }
+  if (!asked_at_) asked_at_ = now;
+  if (!installer.ask) return now - heard_at >= kSilence;
+  installer.ask();
+  return now - *asked_at_ >= kAnswerTime;
+}
+
+Result<std::unique_ptr<UpdateSink>, Status> UpdateService::open(const Sha256& announced,
+                                                                UpdateOperator installer) {
+  if (auto refused = refusal(announced)) return Failure<Status>(*std::move(refused));
   if (const auto begun = installer_.begin(boot_.system().choice.image, announced); !begun) {
     return Failure<Status>(status_of(begun.error()));
   }
-  return std::make_unique<Installation>(*this, announced, UpdateSink::Found{});
+  return std::make_unique<Installation>(*this, announced, std::move(installer), UpdateSink::Found{});
 }
 
-Result<std::unique_ptr<UpdateSink>, Status> UpdateService::resume(const Sha256& announced) {
-  if (active_ != nullptr && active_->image() == announced) active_->suspend();
-  if (active_ != nullptr) return Failure<Status>({StatusCode::busy, "another update is being installed"});
+Result<std::unique_ptr<UpdateSink>, Status> UpdateService::resume(const Sha256& announced,
+                                                                  UpdateOperator installer) {
+  if (auto refused = refusal(announced)) return Failure<Status>(*std::move(refused));
   const boot::BootImage running = boot_.system().choice.image;
   UpdateSink::Found found{.identical = installer_.next_is(announced)};
   if (!found.identical) {
@@ -161,7 +210,7 @@ Result<std::unique_ptr<UpdateSink>, Status> UpdateService::resume(const Sha256& 
     if (!prefix) return Failure<Status>(status_of(prefix.error()));
     found = {.bytes = prefix->bytes, .hash = prefix->hash};
   }
-  return std::make_unique<Installation>(*this, announced, found);
+  return std::make_unique<Installation>(*this, announced, std::move(installer), found);
 }
 
 Status UpdateService::confirm() {

@@ -63,14 +63,27 @@ class V1Service::Put final : public Transfer {
         path_(path),
         file_(std::make_unique<command::FileSink>(service.env_.services.files, service.env_.services.hasher,
                                                   scratch_)),
-        receiver_(*file_) {}
-  Put(V1Service& service, std::string_view name, std::unique_ptr<UpdateSink> update)
-      : service_(service), command_("ota"), path_(name), update_(std::move(update)), receiver_(*update_) {}
+        receiver_(std::in_place, *file_) {}
+  Put(V1Service& service, std::string_view name, Stream stream)
+      : service_(service), command_("ota"), path_(name), stream_(stream), heard_at_(service.now_) {}
 
   Status open() { return file_->create(path_, ++service_.unique_); }
+  Status open_update(const Sha256& image) {
+    UpdateOperator installer{
+        .who = concat("v1 request ", service_.assembler_.id(stream_)),
+        .heard_at = [this] { return heard_at_; },
+        .ask = {},
+        .displaced = [this](const Status& why) { service_.fail(stream_, error_text(command_, "", why)); }};
+    auto update = service_.env_.services.updates->open(image, std::move(installer));
+    if (!update) return update.error();
+    update_ = std::move(*update);
+    receiver_.emplace(*update_);
+    return {};
+  }
 
   void message(const Admission& admission) override {
-    const auto step = receiver_.message(admission);
+    heard_at_ = service_.now_;
+    const auto step = receiver_->message(admission);
     bytes_ += admission.data.size();
     if (!step.status.ok()) {
       return service_.fail(admission.stream, error_text(command_, path_, step.status));
@@ -89,11 +102,13 @@ class V1Service::Put final : public Transfer {
   V1Service& service_;
   std::string_view command_ = "put";
   std::string path_;
+  Stream stream_ = 0;
+  TimePoint heard_at_{};
   std::uint64_t bytes_ = 0;
   std::array<std::uint8_t, 4096> scratch_;
   std::unique_ptr<command::FileSink> file_;
   std::unique_ptr<UpdateSink> update_;
-  v1::PutReceiver receiver_;
+  std::optional<v1::PutReceiver> receiver_;
 };
 
 class V1Service::Get final : public Transfer, public MessageSource {
@@ -263,6 +278,7 @@ V1Service::V1Service(Environment environment) : env_(std::move(environment)) {}
 V1Service::~V1Service() = default;
 
 bool V1Service::handle(const Request& request, TimePoint now) {
+  now_ = now;
   const auto topic = command::parse_request_topic(env_.prefix, request.topic);
   if (!topic) return false;
   if (topic->command == "ch") return false;
@@ -330,9 +346,11 @@ void V1Service::begin_update(const command::RequestTopic& topic, const Admission
   if (!hash) {
     return fail(admission.stream, v1::protocol_error("ota", "the topic must end in the image's SHA-256"));
   }
-  auto update = env_.services.updates->open(*hash);
-  if (!update) return fail(admission.stream, error_text("ota", "", update.error()));
-  transfers_[admission.stream] = std::make_unique<Put>(*this, topic.tail, std::move(*update));
+  auto update = std::make_unique<Put>(*this, topic.tail, admission.stream);
+  if (const Status opened = update->open_update(*hash); !opened.ok()) {
+    return fail(admission.stream, error_text("ota", "", opened));
+  }
+  transfers_[admission.stream] = std::move(update);
   transfers_[admission.stream]->message(admission);
 }
 

@@ -85,6 +85,7 @@ class V1Service {
 
   Environment env_;
   command::v1::RequestAssembler assembler_;
+  TimePoint now_{};               // of the latest request
   std::size_t source_bytes_ = 0;  // in evals_ and in sources still arriving
   std::array<std::unique_ptr<Transfer>, command::v1::RequestAssembler::kMaxStreams> transfers_;
   std::list<std::shared_ptr<Eval>> evals_;  // running, or waiting for Python

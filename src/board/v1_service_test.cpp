@@ -73,13 +73,16 @@ class FakeUpdate final : public UpdateSink {
 
 class FakeUpdates final : public Updates {
  public:
-  Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256&) override {
+  Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256&,
+                                                            UpdateOperator by) override {
+    installer = std::move(by);
     return std::make_unique<FakeUpdate>(log);
   }
   command::Status confirm() override { return {}; }
   command::Status roll_back() override { return {}; }
   std::string status_json() override { return "{}"; }
   std::string log;
+  UpdateOperator installer;
 };
 
 class V1 : public ::testing::Test {
@@ -348,6 +351,23 @@ TEST_F(V1, OtaGoesToTheSlotAndNeedsAHash) {
   send("ota/p/" + std::string(64, 'a'), kLast0 + "image");
   EXPECT_THAT(replies(), ElementsAre("out/p \xff\xffOK"));
   EXPECT_EQ(updates_.log, "image|commit");
+}
+
+TEST_F(V1, OtaInstaller_IsHeardWithEachMessageAndToldWhenHeIsDisplaced) {
+  now_ += Millis{1'000};
+  send("ota/p/" + std::string(64, 'a'), "\x00\x00one"s);
+  EXPECT_EQ(updates_.installer.who, "v1 request p");
+  EXPECT_EQ(updates_.installer.heard_at(), now_);
+  now_ += Millis{1'000};
+  send("ota/p/" + std::string(64, 'a'), "\x00\x01two"s);
+  EXPECT_EQ(updates_.installer.heard_at(), now_);
+  EXPECT_FALSE(updates_.installer.ask);
+  replies();
+  updates_.installer.displaced({command::StatusCode::cancelled, "another came"});
+  EXPECT_THAT(replies(), ElementsAre("err/p ota: another came"));
+  send("ota/p/" + std::string(64, 'a'), "\x80\x02three"s);
+  EXPECT_THAT(replies(), ElementsAre()) << "what is still on its way is not for another file";
+  EXPECT_EQ(updates_.log, "onetwo");
 }
 
 TEST_F(V1, TransferLeftOpen_IsAbortedWhenTheServiceEnds) {

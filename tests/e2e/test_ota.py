@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 import unittest
 
 from booted import BootTest, ImageFactory
@@ -92,15 +93,20 @@ class Ota(BootTest):
         self.check(self.mqboard(board, "reset", "--wait"))
         self.assertEqual(self.ota(board)["running"], "a")
 
-    def test_of_two_operators_with_two_images_the_second_is_refused(self):
-        board = self.updatable()
-        first = self.images.image("1.1", ending=b"1")
+    def under_way(self, board, image, *options):
+        """An installation of which about 1 MB has arrived, over a link of its own that takes seconds for the rest."""
         link = Proxy(self.server.port, bytes_per_s=2_000_000)
         self.addCleanup(link.close)
-        process = self.start_mqboard(board, "ota", "install", first, env={"MQBOARD_SERVER": link.url})
-        wait_until(lambda: link.bytes_up > 1_000_000, "part of the first image")
+        process = self.start_mqboard(board, "ota", "install", image, *options, env={"MQBOARD_SERVER": link.url})
+        wait_until(lambda: link.bytes_up > 1_000_000, "part of the image")
+        self.assertIsNone(process.poll(), "the installation is over already")
+        return process
+
+    def test_of_two_operators_with_two_images_the_second_is_refused(self):
+        board = self.updatable()
+        process = self.under_way(board, self.images.image("1.1", ending=b"1"))
         refused = self.install(board, self.images.image("1.2", ending=b"2"), status=1)
-        self.assertIn("another update is being installed", refused.err)
+        self.assertRegex(refused.err, "another update is being installed: version 1.1, [0-9]+ bytes so far, by session")
         out, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0, (out, err))
         self.assertEqual(self.ota(board)["a"]["version"], "1.1")
@@ -108,15 +114,41 @@ class Ota(BootTest):
     def test_of_two_operators_with_the_same_image_the_second_goes_on_with_it(self):
         board = self.updatable()
         image = self.images.image("1.1", ending=b"1")
-        link = Proxy(self.server.port, bytes_per_s=2_000_000)
-        self.addCleanup(link.close)
-        process = self.start_mqboard(board, "ota", "install", image, env={"MQBOARD_SERVER": link.url})
-        wait_until(lambda: link.bytes_up > 1_000_000, "part of the image")
+        process = self.under_way(board, image)
         self.install(board, image)
         self.assertEqual(self.ota(board)["a"]["state"], "new")
         out, err = process.communicate(timeout=60)
         self.assertIn(b"a newer installation of the same image", err)
         self.assertEqual(process.returncode, 1, (out, err))
+
+    def test_an_installation_whose_operator_is_gone_gives_way_to_another_image(self):
+        """… long before the channel of the dead one times out after 90 s."""
+        board = self.updatable()
+        first = self.images.image("1.1", ending=b"1")
+        for options, number in (((), 2), (("--protocol", "v1"), 3)):
+            with self.subTest(options):
+                process = self.under_way(board, first, *options)
+                process.kill()
+                process.communicate()
+                begun = time.monotonic()
+                other = self.images.image(f"1.{number}", ending=str(number).encode())
+                self.install(board, other)
+                print(f"{options or 'v2'}: installed {time.monotonic() - begun:.1f} s after the other was killed")
+                self.assertLess(time.monotonic() - begun, 45)
+                slots = self.ota(board)
+                self.assertIn((f"1.{number}", "new"), [(slots[s].get("version"), slots[s]["state"]) for s in "ab"])
+
+    def test_an_installation_by_v1_that_was_cut_off_is_done_again(self):
+        board = self.updatable()
+        image = self.images.image("1.1", ending=b"1")
+        for options in (("--protocol", "v1"), ()):
+            process = self.under_way(board, image, "--protocol", "v1")
+            process.kill()
+            process.communicate()
+            self.install(board, image, *options)
+            self.assertEqual(self.ota(board)["a"]["state"], "new")
+        self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual(self.ota(board)["running"], "a")
 
     @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
     def test_a_disk_that_is_full_takes_neither_the_firmware_nor_the_board(self):

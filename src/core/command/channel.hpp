@@ -127,6 +127,8 @@ class Channel {
   [[nodiscard]] TimePoint deadline() const;
   // The MQTT connection is back: find out at once what was lost.
   void reconnected();
+  // Whether the peer is still there: an answer moves heard_at().
+  void ask() { probe_due_ = probe_due_ || open(); }
   // The peer is known (from its status announcement) to have restarted.
   void peer_restarted(TimePoint now);
 
