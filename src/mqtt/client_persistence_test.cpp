@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "mqtt/testing/client_fixture.hpp"
+#include "mqtt/testing/file_size_limit.hpp"
 #include "mqtt/testing/mosquitto.hpp"
 
 namespace mqboard::mqtt {
@@ -82,6 +83,28 @@ TEST_F(ClientPersistence, MessagesAcceptedOfflineAreInTheFileOneTurnLater) {
     std::ifstream file(offline.persistence_file, std::ios::binary);
     const std::string content((std::istreambuf_iterator<char>(file)), {});
     EXPECT_NE(content.find("kept while offline"), std::string::npos);
+  }(*this));
+}
+
+TEST_F(ClientPersistence, FullFileSystemEndsTheConnectionAndOneThatRecoversIsUsedAgain) {
+  run(io, [](ClientPersistence& t) -> asio::awaitable<void> {
+    auto [client, peer] = co_await t.connected(t.kept());
+    client.try_publish("t", "1", {.qos = QoS::at_least_once}).value();
+    co_await peer.expect(publish("t", "1", {.qos = 1, .id = 1}));
+    {
+      const FileSizeLimit full(20);
+      client.try_publish("t", "2", {.qos = QoS::at_least_once}).value();
+      co_await peer.expect_end();
+      EXPECT_FALSE(client.try_publish("t", "3", {.qos = QoS::at_least_once}));
+    }
+    Task flushed(t.io, client.flush());
+    t.time->advance(1s);
+    Peer again = co_await t.broker.welcome(true);
+    co_await again.expect(publish("t", "1", {.qos = 1, .id = 1, .dup = true}));
+    co_await again.expect(publish("t", "2", {.qos = 1, .id = 2, .dup = false}));
+    co_await again.send(puback(1) + puback(2));
+    EXPECT_TRUE(co_await flushed.get());
+    EXPECT_TRUE(client.try_publish("t", "4", {.qos = QoS::at_least_once}));
   }(*this));
 }
 

@@ -77,7 +77,7 @@ FileStore::~FileStore() { close(); }
 
 void FileStore::close() {
   commit();
-  broken_ = true;
+  closed_ = true;
   if (file_ >= 0) ::close(std::exchange(file_, -1));
 }
 
@@ -123,6 +123,7 @@ void FileStore::replay(Bytes journal) {
 }
 
 bool FileStore::put(RecordKey key, std::span<const Bytes> value) {
+  if (damaged_ && !rewrite()) return false;
   std::vector<std::uint8_t> joined;
   for (const Bytes part : value) joined.insert(joined.end(), part.begin(), part.end());
   if (!append(key, false, joined)) return false;
@@ -151,17 +152,19 @@ bool FileStore::load(Visitor& visitor) {
 }
 
 bool FileStore::append(RecordKey key, bool erased, Bytes value) {
-  if (broken_) return false;
-  append_entry(pending_, key, erased, value);
+  if (closed_) return false;
+  if (!damaged_) append_entry(pending_, key, erased, value);
   return true;
 }
 
 bool FileStore::commit() {
-  if (broken_) return false;
+  if (closed_) return false;
+  if (damaged_) return rewrite();
   if (pending_.empty()) return true;
   if (file_bytes_ + pending_.size() > std::max(kRewriteFrom, 4 * live_bytes_)) return rewrite();
   if (!write_all(file_, pending_) || ::fdatasync(file_) != 0) {
-    broken_ = true;
+    damaged_ = true;
+    pending_.clear();
     return false;
   }
   file_bytes_ += pending_.size();
@@ -182,13 +185,14 @@ bool FileStore::rewrite() {
   if (!written) {
     const int why = errno;
     ::close(file);
+    ::unlink(fresh.c_str());  // its room may be what is missing
     errno = why;
     return false;
   }
   if (file_ >= 0) ::close(file_);
   file_ = file;
   pending_.clear();
-  owes_commit_ = false;
+  owes_commit_ = damaged_ = false;
   file_bytes_ = live_bytes_ = content.size();
   return true;
 }

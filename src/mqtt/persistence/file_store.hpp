@@ -3,7 +3,8 @@
 // The file is a journal: a header, then one entry per put or erase, each with its length and CRC-32. Opening
 // replays it up to the first entry that is incomplete or damaged, which is where a cut happened, and discards
 // the rest. When most of the journal is history it is rewritten: new file, fsync, rename, fsync of the
-// folder.
+// folder. So it is after a write failed, with the next put or commit: a file system that recovers is used
+// again.
 //
 // Format, numbers big endian:  header "MQBS" version(1) 0 0 0
 //                              entry  crc(4) of what follows, kind(1), packet id(2), value length(4), value
@@ -59,7 +60,8 @@ class FileStore final : public Persistence {
   std::size_t file_bytes_ = 0;
   std::size_t live_bytes_ = 0;  // what a rewritten file would hold
   bool owes_commit_ = false;    // something in pending_ is a put
-  bool broken_ = false;         // closed, or a write failed: nothing more is stored
+  bool damaged_ = false;        // a write failed: what is in the file after that is not known
+  bool closed_ = false;
 };
 
 }  // namespace mqboard::mqtt

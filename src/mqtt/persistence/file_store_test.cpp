@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "mqtt/testing/file_size_limit.hpp"
 #include "mqtt/testing/mosquitto.hpp"
 
 namespace mqboard::mqtt {
@@ -113,6 +114,29 @@ TEST_F(FileStoreTest, LongUseKeepsTheFileSmallAndTheRecordsRight) {
   const auto records = records_of(*open());
   for (const auto& [key, text] : records) EXPECT_EQ(std::stoi(text.substr(1'000)) % 20 + 1, key.second);
   EXPECT_FALSE(records.empty());
+}
+
+TEST_F(FileStoreTest, FileSystemThatRecoversIsUsedAgain) {
+  {
+    const auto store = open();
+    EXPECT_TRUE(put(*store, Kind::outgoing, 1, "acknowledged meanwhile"));
+    EXPECT_TRUE(put(*store, Kind::outgoing, 2, "waits"));
+    EXPECT_TRUE(store->commit());
+    {
+      const testing::FileSizeLimit full(std::filesystem::file_size(path) + 5);
+      EXPECT_TRUE(put(*store, Kind::outgoing, 3, "not acknowledged to anybody"));
+      EXPECT_FALSE(store->commit());
+      EXPECT_FALSE(put(*store, Kind::outgoing, 4, std::string(500, 'x')))
+          << "not accepted, as it cannot be kept";
+      EXPECT_TRUE(store->erase({Kind::outgoing, 1}));
+      EXPECT_FALSE(std::filesystem::exists(path + ".new")) << "takes no room from others";
+    }
+    EXPECT_TRUE(store->commit()) << "what was erased meanwhile makes the file smaller";
+    EXPECT_TRUE(put(*store, Kind::outgoing, 4, "later"));
+    EXPECT_TRUE(store->commit());
+  }
+  EXPECT_EQ(records_of(*open()),
+            (Records{{{1, 2}, "waits"}, {{1, 3}, "not acknowledged to anybody"}, {{1, 4}, "later"}}));
 }
 
 TEST_F(FileStoreTest, ForeignFileIsNotTouched) {
