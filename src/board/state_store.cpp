@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "board/log_levels.hpp"
 #include "board/text.hpp"
 #include "core/base/replace_file.hpp"
 #include "port/linux/flash.hpp"
@@ -53,6 +54,7 @@ std::expected<StateStore, std::string> StateStore::open(const std::filesystem::p
 }
 
 std::optional<std::string> StateStore::read(std::string_view name) {
+  if (const auto owed = owed_.find(name); owed != owed_.end()) return owed->second;
   const auto info = files_->stat(name);
   if (!info || info->size_bytes > kLargest) return std::nullopt;
   std::string content(info->size_bytes, '\0');
@@ -61,6 +63,32 @@ std::optional<std::string> StateStore::read(std::string_view name) {
   if (!got) return std::nullopt;
   content.resize(got->size());
   return content;
+}
+
+void StateStore::write(std::string_view name, std::string content) {
+  owed_.insert_or_assign(std::string(name), std::move(content));
+  static_cast<void>(write_owed());
+}
+
+std::optional<FsError> StateStore::write_owed() {
+  while (!owed_.empty()) {
+    const auto& [name, content] = *owed_.begin();
+    if (const auto written = replace_file(*files_, name, as_bytes(content)); !written) return written.error();
+    owed_.erase(owed_.begin());
+  }
+  return std::nullopt;
+}
+
+void StateStore::tick(TimePoint now, const std::function<void(int, std::string_view)>& report) {
+  if ((owed_.empty() && !in_trouble_) || now - tried_at_ < kRetry) return;
+  tried_at_ = now;
+  const auto trouble = write_owed();
+  if (trouble && !in_trouble_) {
+    report(kError, concat("board.state cannot be written: ", describe(*trouble), ": tried until it can"));
+  } else if (!trouble && in_trouble_) {
+    report(kWarning, "board.state is written again");
+  }
+  in_trouble_ = trouble.has_value();
 }
 
 std::string StateStore::unique_id() {
@@ -73,7 +101,7 @@ std::string StateStore::unique_id() {
     id += "0123456789abcdef"[byte >> 4];
     id += "0123456789abcdef"[byte & 15];
   }
-  static_cast<void>(replace_file(*files_, "unique_id", as_bytes(id + "\n")));
+  write("unique_id", id + "\n");
   return id;
 }
 
@@ -84,15 +112,12 @@ std::uint32_t StateStore::number(std::string_view name) {
   return parse<std::uint32_t>(cut(text, '\n')).value_or(0);
 }
 
-void StateStore::set_number(std::string_view name, std::uint32_t value) {
-  static_cast<void>(replace_file(*files_, name, as_bytes(concat(value, "\n"))));
-}
+void StateStore::set_number(std::string_view name, std::uint32_t value) { write(name, concat(value, "\n")); }
 
 void StateStore::save_good_config(const ConfigSource& source) {
   // "<bytes of board.toml>\n", board.toml, secrets.toml
-  const std::string content = concat(source.board.size(), "\n", source.board, source.secrets);
-  if (read(kGoodConfig) == content) return;
-  static_cast<void>(replace_file(*files_, kGoodConfig, as_bytes(content)));
+  std::string content = concat(source.board.size(), "\n", source.board, source.secrets);
+  if (read(kGoodConfig) != content) write(kGoodConfig, std::move(content));
 }
 
 std::optional<ConfigSource> StateStore::good_config() {
@@ -112,7 +137,7 @@ std::optional<ConfigSource> StateStore::good_config() {
 void StateStore::save_levels(const Levels& levels) {
   std::string content;
   for (const auto& [logger, level] : levels) content += concat(level, " ", logger, "\n");
-  static_cast<void>(replace_file(*files_, "log_levels", as_bytes(content)));
+  write("log_levels", std::move(content));
 }
 
 StateStore::Levels StateStore::levels() {

@@ -1,10 +1,12 @@
 #include "board/state_store.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
+#include "mqtt/testing/file_size_limit.hpp"
 #include "port/linux/temporary_directory.hpp"
 
 namespace mqboard::board {
@@ -13,6 +15,13 @@ namespace {
 class StateStoreTest : public testing::Test {
  protected:
   StateStore open() { return std::move(*StateStore::open(path_)); }
+  void tick(StateStore& store) {
+    now_ += StateStore::kRetry;
+    store.tick(now_, [this](int, std::string_view text) { said_.emplace_back(text); });
+  }
+
+  TimePoint now_{Millis{1'000'000}};
+  std::vector<std::string> said_;
 
   port::TemporaryDirectory directory_;
   const std::filesystem::path path_ = std::filesystem::path(directory_.path()) / "state";
@@ -68,6 +77,36 @@ TEST_F(StateStoreTest, DamagedFilesCountAsAbsent) {
   }
   EXPECT_EQ(open().announced_crash(), 0u);
   EXPECT_TRUE(open().levels().empty());
+}
+
+TEST_F(StateStoreTest, WhatCannotBeWritten_CountsAndIsWrittenOnceItCan) {
+  StateStore store = open();
+  store.save_levels({{"blinky", 10}});
+  std::string id;
+  ConfigSource source;
+  source.board = "[board]\n";
+  {
+    const mqtt::testing::FileSizeLimit full(0);
+    id = store.unique_id();
+    store.save_levels({{"blinky", 20}});
+    store.save_levels({{"blinky", 30}});
+    store.set_announced_crash(7);
+    store.save_good_config(source);
+    tick(store);
+    tick(store);
+    EXPECT_THAT(said_, testing::ElementsAre(testing::StartsWith("board.state cannot be written: ")));
+    EXPECT_EQ(store.unique_id(), id);
+    EXPECT_EQ(store.announced_crash(), 7u);
+    EXPECT_EQ(open().levels(), (StateStore::Levels{{"blinky", 10}})) << "the file is the old one still";
+  }
+  tick(store);
+  tick(store);
+  EXPECT_THAT(said_, testing::ElementsAre(testing::_, "board.state is written again"));
+  StateStore later = open();
+  EXPECT_EQ(later.unique_id(), id);
+  EXPECT_EQ(later.levels(), (StateStore::Levels{{"blinky", 30}}));
+  EXPECT_EQ(later.announced_crash(), 7u);
+  EXPECT_EQ(later.good_config()->board, "[board]\n");
 }
 
 }  // namespace

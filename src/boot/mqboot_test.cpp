@@ -321,20 +321,21 @@ TEST_F(MqbootTest, TrialThatOnlySleeps_IsOverAfterThreeShortSleeps) {
 
 // The watchdog of a trial cannot be switched off; that of the image it has become can.
 TEST_F(MqbootTest, WatchdogSwitchedOff_StaysOnForATrialUntilItIsConfirmed) {
-  start_factory({"--watchdog", "0.3"});
+  start_factory({"--watchdog", "1.5"});
   (void)next_start();
   EXPECT_EQ(command("arm 0"), "ok");
   install_and_try(image("1.0"));
   (void)next_start();
   EXPECT_EQ(command("arm 0"), "ok");
   EXPECT_EQ(next_start()["cause"], "watchdog");
+  EXPECT_THAT(crash_reports().back(), HasSubstr("detail: not patted for 1500 ms\n"));
   EXPECT_EQ(command("arm 0"), "ok");
   install_and_try(image("1.1"));
   (void)next_start();
   EXPECT_EQ(command("in_order"), "ok");
   EXPECT_EQ(command("arm 0"), "ok");
   pollfd said{.fd = report_reader_.get(), .events = POLLIN, .revents = 0};
-  EXPECT_EQ(::poll(&said, 1, 1000), 0) << "the board was reset";
+  EXPECT_EQ(::poll(&said, 1, 3000), 0) << "the board was reset";
 }
 
 TEST_F(MqbootTest, ForgedTruncatedAndDowngradedUpdates_AreRefused) {

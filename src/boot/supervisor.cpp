@@ -104,6 +104,7 @@ std::expected<void, std::string> Supervisor::power_up() {
 
 std::optional<Supervisor::Start> Supervisor::choose() {
   rtc().boot_messages().clear();
+  if (!unstored_report_.empty()) say(std::exchange(unstored_report_, {}));
   if (!hardware_.error().empty()) say("watchdog device: " + hardware_.error());
   port::TrustedKeys keys;
   if (const auto added = add_keys_from(*files_, "keys", keys); !added) say(added.error());
@@ -206,6 +207,7 @@ ProcessEnd Supervisor::watch(FirmwareProcess& process) {
     const bool starving = armed.count() != 0 && now - patted > armed;
     const bool expired = trial && now - started_ > options_.trial_timeout;
     if (!starving && !expired) continue;
+    starved_for_ = armed;
     intervention = starving ? Intervention::starved : Intervention::trial_expired;
     starve(process);
     break;
@@ -236,7 +238,7 @@ void Supervisor::starve(FirmwareProcess& process) {
 std::string Supervisor::describe(const Death& death, const ProcessEnd& end) const {
   switch (*death.report) {
     case CrashCause::watchdog:
-      return "not patted for " + std::to_string(rtc().control().watchdog_timeout().count()) + " ms";
+      return "not patted for " + std::to_string(starved_for_.count()) + " ms";
     case CrashCause::trial_expired:
       return "not confirmed within " + std::to_string(options_.trial_timeout.count()) + " ms";
     case CrashCause::exit_status:
@@ -274,9 +276,12 @@ void Supervisor::report(const Death& death, const ProcessEnd& end) {
                           .backtrace = note.backtrace,
                           .log = rtc().log().tail(log)};
   const auto stored = CrashStore(*files_).add(crash);
-  std::fprintf(stderr, "mqboot: crash report %s: %s: %s\n",
-               stored ? std::to_string(*stored).c_str() : "not stored", text(name(cause)).c_str(),
-               detail.c_str());
+  const std::string what = text(name(cause)) + ": " + detail;
+  if (stored) {
+    std::fprintf(stderr, "mqboot: crash report %u: %s\n", *stored, what.c_str());
+  } else {
+    unstored_report_ = "crash report not stored (" + text(mqboard::describe(stored.error())) + "): " + what;
+  }
 }
 
 // Fails by itself again and again. Who kills it from outside, however often, sets the pace himself.

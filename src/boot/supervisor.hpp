@@ -54,9 +54,11 @@ class Supervisor final : public BootObserver {
   Hardware hardware_;
   std::unique_ptr<port::LinuxFlash> files_;
   std::optional<port::RtcMapping> rtc_;
-  SystemRecord system_;  // of the run going on, or the last one
-  Death death_;          // what the coming start follows
+  SystemRecord system_;          // of the run going on, or the last one
+  Death death_;                  // what the coming start follows
+  std::string unstored_report_;  // what is left of it: a line for the next start's log
   Clock::time_point started_;
+  Millis starved_for_{0};
   std::array<std::uint64_t, 2> kernel_kills_{};  // by the out-of-memory killer, up to the last two counts
 };
 
