@@ -58,6 +58,20 @@ class SafeMode(BootTest):
         back = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after safe mode")
         self.assertFalse(back["boot"]["safe_mode"])
 
+    def test_without_revert_it_stays_until_its_operator_resets_it(self):
+        log = self.peer(self.server, "gateway/test/log")
+        board = self.booted(self.server, config='[watchdog]\ntimeout = "20s"\nallok = "1s"\nrevert = false\n')
+        self.check(self.mqboard(board, "reset", "--safe", "--wait"))
+        log.wait_for(lambda m: b"SAFE MODE" in m.payload, "safe mode in the log")
+        said = len(log.messages)
+        log.wait_for(lambda m: b"in order: manageable for 1 s" in m.payload and m in log.messages[said:], "in order")
+        self.check(self.mqboard(board, "eval", "45+876"))
+        self.assertEqual(list(board.statuses.lives()), [1, 2], "with revert the reset would be on its way by now")
+        self.assertFalse([m for m in log.messages if b"leaving safe mode" in m.payload])
+        self.check(self.mqboard(board, "reset", "--wait"))
+        normal = board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start in normal mode")
+        self.assertFalse(normal["boot"]["safe_mode"])
+
     def leading_nowhere(self, **options):
         """A board in safe mode, because its configuration names a broker that does not exist."""
         board = self.booted(self.server, config='[watchdog]\ntimeout = "3s"\nallok = "60s"\n',
