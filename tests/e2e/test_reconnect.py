@@ -9,6 +9,18 @@ from harness import EndToEnd, wait_until
 from proxy import Proxy
 
 
+COUNTER = """
+import asyncio, logging, os
+async def main():
+    number = 0
+    while True:
+        await asyncio.sleep_ms(20)
+        logging.getLogger('count').warning('number %d.', number)
+        number += 1
+asyncio.run(main())
+"""
+
+
 class Reconnect(EndToEnd):
     def test_back_within_two_seconds_of_the_brokers_return(self):
         server = self.broker(persistence=True)
@@ -35,16 +47,7 @@ class Reconnect(EndToEnd):
 
     def test_what_is_logged_while_the_broker_is_away_arrives_in_order(self):
         server = self.broker()
-        board = self.board(server, files={"main.py": """
-import asyncio, logging, os
-async def main():
-    number = 0
-    while True:
-        await asyncio.sleep_ms(20)
-        logging.getLogger('count').warning('number %d.', number)
-        number += 1
-asyncio.run(main())
-"""})
+        board = self.board(server, files={"main.py": COUNTER})
         log = self.peer(server, f"{board.prefix}/log")
         log.wait_for(lambda m: b"number 5." in m.payload)
         server.stop(signal.SIGKILL)
@@ -57,6 +60,33 @@ asyncio.run(main())
         after.wait_for(lambda m: b"number %d." % (first + 20) in m.payload)
         numbers = self.numbers(after)
         self.assertEqual(numbers, list(range(first, first + len(numbers))), "none lost, doubled or out of order")
+
+    def test_what_was_on_its_way_when_the_link_broke_arrives_too(self):
+        server = self.broker()
+        link = Proxy(server.port)
+        self.addCleanup(link.close)
+        board = self.board(server, mqtt=f'server = "{link.url}"\nreconnect_max = 0.5\n', files={"main.py": COUNTER})
+        log = self.peer(server, f"{board.prefix}/log")
+        for _ in range(4):
+            seen = max(self.numbers(log), default=0)
+            log.wait_for(lambda m, seen=seen: self.number(m) > seen + 5, "lines over a whole link")
+            link.stall()
+            held = link.bytes_up
+            wait_until(lambda held=held: link.bytes_up > held + 500, "lines that the link holds")
+            link.cut()
+            link.resume()
+        seen = max(self.numbers(log))
+        log.wait_for(lambda m: self.number(m) > seen + 20, "lines after the last break")
+        numbers = self.numbers(log)
+        firsts = list(dict.fromkeys(numbers))
+        self.assertEqual(firsts, list(range(firsts[0], firsts[0] + len(firsts))), "none lost or out of order")
+        # What had arrived, but its acknowledgement had not, comes again.
+        self.assertLess(len(numbers) - len(firsts), 40)
+
+    @staticmethod
+    def number(message):
+        text = message.payload.decode()
+        return int(text.split("number ")[1].split(".")[0]) if "number " in text else -1
 
     @staticmethod
     def numbers(peer):
