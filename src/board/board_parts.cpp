@@ -121,7 +121,7 @@ std::unique_ptr<CrashService> Board::Impl::make_crashes() {
                       boot::name(system.choice.mode)),
       .boot_count = system.boot_count,
       .uptime = [this] { return uptime(); },
-      .time_s = [] { return std::int64_t{std::time(nullptr)}; },
+      .time_s = [] { return std::int64_t{std::time(nullptr)}; },  // tidy: allow
       .log_tail = [this] { return log_.tail(4096); },
       .report = [this](int level, std::string_view text) { log(level, text); },
       .announced = [this] { return options_.state ? options_.state->announced_crash() : 0; },

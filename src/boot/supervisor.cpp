@@ -264,7 +264,7 @@ void Supervisor::report(const Death& death, const ProcessEnd& end) {
   const Label& version = system_.choice.version;
   std::vector<std::uint8_t> log(kQuotedLog);
   const auto uptime = std::chrono::duration_cast<Millis>(Clock::now() - started_);
-  const std::int64_t now = ::time(nullptr);
+  const std::int64_t now = ::time(nullptr);  // tidy: allow
   const CrashReport crash{.cause = cause,
                           .detail = detail,
                           .firmware = version.empty() ? rtc().firmware_version().text() : version.view(),

@@ -7,7 +7,7 @@ namespace {
 class SystemClock final : public Clock {
  public:
   Nanos monotonic() const override { return std::chrono::steady_clock::now().time_since_epoch(); }
-  Nanos utc() const override { return std::chrono::system_clock::now().time_since_epoch(); }
+  Nanos utc() const override { return std::chrono::system_clock::now().time_since_epoch(); }  // tidy: allow
   void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, Nanos until) override {
     if (until == kForever) {
       wake.wait(lock);

@@ -100,16 +100,23 @@ class Ota(BootTest):
         process = self.start_mqboard(board, "ota", "install", image, *options, env={"MQBOARD_SERVER": link.url})
         wait_until(lambda: link.bytes_up > 1_000_000, "part of the image")
         self.assertIsNone(process.poll(), "the installation is over already")
+        self.link = link
         return process
 
     def test_of_two_operators_with_two_images_the_second_is_refused(self):
         board = self.updatable()
-        process = self.under_way(board, self.images.image("1.1", ending=b"1"))
-        refused = self.install(board, self.images.image("1.2", ending=b"2"), status=1)
-        self.assertRegex(refused.err, "another update is being installed: version 1.1, [0-9]+ bytes so far, by session")
-        out, err = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0, (out, err))
-        self.assertEqual(self.ota(board)["a"]["version"], "1.1")
+        image, other = self.images.image("1.1", ending=b"1"), self.images.image("1.2", ending=b"2")
+        for options, who in (((), "session"), (("--protocol", "v1"), "v1 request")):
+            with self.subTest(who):
+                process = self.under_way(board, image, *options)
+                refused = self.install(board, other, status=1)
+                self.assertRegex(refused.err,
+                                 f"another update is being installed: version 1.1, [0-9]+ bytes so far, by {who}")
+                out, err = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 0, (out, err))
+                slots = self.ota(board)
+                self.assertIn("1.1", [slots[slot].get("version") for slot in "ab"])
+                self.assertNotIn("1.2", [slots[slot].get("version") for slot in "ab"])
 
     def test_of_two_operators_with_the_same_image_the_second_goes_on_with_it(self):
         board = self.updatable()
@@ -137,6 +144,17 @@ class Ota(BootTest):
                 self.assertLess(time.monotonic() - begun, 45)
                 slots = self.ota(board)
                 self.assertIn((f"1.{number}", "new"), [(slots[s].get("version"), slots[s]["state"]) for s in "ab"])
+
+    def test_an_operator_whose_link_is_lost_learns_that_another_took_his_place(self):
+        board = self.updatable()
+        process = self.under_way(board, self.images.image("1.1", ending=b"1"))
+        self.link.stall()
+        self.install(board, self.images.image("1.2", ending=b"2"))
+        self.link.resume()
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1, (out, err))
+        self.assertIn(b"nothing was heard from here, and another installation took its place", err)
+        self.assertEqual(self.ota(board)["a"]["version"], "1.2")
 
     def test_an_installation_by_v1_that_was_cut_off_is_done_again(self):
         board = self.updatable()
@@ -251,8 +269,9 @@ class Ota(BootTest):
                 (truncated, 5, "short"), (longer, 5, "long"), (garbled, 5, "hash"),
                 (BIN / "mqboardd", 1, "not a firmware image")):
             with self.subTest(image.name):
-                refused = self.install(board, image, status=status)
-                self.assertIn(complaint, refused.err)
+                self.assertIn(complaint, self.install(board, image, status=status).err)
+                # Of v1's errors only the text is left.
+                self.assertIn(complaint, self.install(board, image, "--protocol", "v1", status=1).err)
                 after = self.ota(board)
                 self.assertEqual((after["running"], after["a"]), ("a", before["a"]))
                 self.assertIn(after["b"]["state"], ("empty",))
