@@ -48,27 +48,32 @@ bool NvStore::parse(Bytes file) {
   return !in.failed();
 }
 
-void NvStore::load() {
-  if (std::exchange(loaded_, true)) return;
+FsResult<void> NvStore::load() {
+  if (loaded_) return {};
   std::vector<std::uint8_t> buffer(kMaxFile);
   const auto file = read_file(files_, path_, buffer);
-  if (!file && file.error() == FsError::not_found) return;
+  const bool missing = !file && file.error() == FsError::not_found;
+  const bool too_large = !file && file.error() == FsError::no_space;
+  if (!file && !missing && !too_large) return Failure(file.error());
+  loaded_ = true;
+  if (missing) return {};
   if (!file || !parse(*file)) {
     damaged_ = true;
     items_.clear();
     bytes_ = 0;
   }
+  return {};
 }
 
 std::optional<NvStore::Item> NvStore::get(std::string_view space, std::string_view key) {
-  load();
+  if (!load()) return {};
   const auto found = items_.find(Name(space, key));
   if (found == items_.end()) return {};
   return found->second;
 }
 
 FsResult<void> NvStore::set(std::string_view space, std::string_view key, Item item) {
-  load();
+  if (const auto loaded = load(); !loaded) return loaded;
   if (!is_name(space) || !is_name(key) || data_bytes(item) > kMaxBlob) return Failure(FsError::invalid);
   Name name(space, key);
   const auto found = items_.find(name);
@@ -82,7 +87,7 @@ FsResult<void> NvStore::set(std::string_view space, std::string_view key, Item i
 }
 
 bool NvStore::erase(std::string_view space, std::string_view key) {
-  load();
+  if (!load()) return false;
   const auto found = items_.find(Name(space, key));
   if (found == items_.end()) return false;
   bytes_ -= size_of(found->first, found->second);

@@ -3,7 +3,8 @@
 //
 // The file: "MQBNVS1\n", then per value u8 length and text of the namespace, u8 length and text of the key,
 // u8 kind (1: i32, 2: blob), u16 length and bytes (i32: 4, big endian); at the end the CRC-32 of all that. A
-// file that breaks this is taken for empty, and damaged() says so.
+// file that breaks this is taken for empty, and damaged() says so. One that cannot be read now is not: until
+// it can nothing is found and nothing set, so that what is in it is not overwritten.
 //
 // Not thread-safe. The file is read at first use.
 #pragma once
@@ -43,7 +44,7 @@ class NvStore {
  private:
   using Name = std::pair<std::string, std::string>;
 
-  void load();
+  FsResult<void> load();
   bool parse(Bytes file);
   [[nodiscard]] static std::size_t size_of(const Name& name, const Item& item);
 

@@ -1,8 +1,11 @@
 #include "board/nv_store.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "core/base/replace_file.hpp"
+#include "port/linux/flash.hpp"
+#include "port/linux/temporary_directory.hpp"
 #include "port/sim/faulty_flash.hpp"
 
 namespace mqboard::board {
@@ -150,6 +153,28 @@ TEST(NvStore, PowerCutDuringCommitLeavesOldOrNew) {
   }
   EXPECT_GT(old_count, 0U);
   EXPECT_GT(new_count, 60U);
+}
+
+TEST(NvStore, FileThatCannotBeReadForAWhile_IsNotOverwritten) {
+  const port::TemporaryDirectory directory;
+  const auto flash = std::move(*port::LinuxFlash::open_root(directory.path()));
+  {
+    NvStore store(*flash);
+    ASSERT_TRUE(store.set("app", "count", 5));
+    ASSERT_TRUE(store.commit());
+  }
+  NvStore store(*flash);
+  {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    EXPECT_EQ(store.get("app", "count"), std::nullopt);
+    EXPECT_EQ(store.set("app", "count", 0).error(), FsError::too_many_open);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+  }
+  EXPECT_EQ(number(store, "count"), 5);
+  EXPECT_FALSE(store.damaged());
 }
 
 }  // namespace

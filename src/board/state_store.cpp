@@ -92,7 +92,8 @@ void StateStore::tick(TimePoint now, const std::function<void(int, std::string_v
 }
 
 std::string StateStore::unique_id() {
-  if (const auto known = read("unique_id"); known && is_id(known->substr(0, 12))) return known->substr(0, 12);
+  const auto known = read("unique_id");
+  if (known && is_id(known->substr(0, 12))) return known->substr(0, 12);
   std::uint8_t random[6] = {};
   static_cast<void>(::getrandom(random, sizeof random, 0));
   random[0] = static_cast<std::uint8_t>((random[0] & 0xfc) | 0x02);  // as a locally administered MAC address
@@ -101,7 +102,10 @@ std::string StateStore::unique_id() {
     id += "0123456789abcdef"[byte >> 4];
     id += "0123456789abcdef"[byte & 15];
   }
-  write("unique_id", id + "\n");
+  const auto there = files_->stat("unique_id");
+  const bool missing = !there && there.error() == FsError::not_found;
+  // One that cannot be read just now is the board's still.
+  if (known || missing) write("unique_id", id + "\n");
   return id;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -45,6 +46,20 @@ TEST_F(StateStoreTest, UniqueIdIsMadeUpOnceAndKept) {
   const std::string id = open().unique_id();
   EXPECT_EQ(id.size(), 12u);
   EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_EQ(open().unique_id(), id);
+}
+
+TEST_F(StateStoreTest, UniqueIdThatCannotBeReadForAWhile_IsNotReplaced) {
+  const std::string id = open().unique_id();
+  StateStore store = open();
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_EQ(store.unique_id().size(), 12u) << "one for now";
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  tick(store);
+  EXPECT_EQ(store.unique_id(), id);
   EXPECT_EQ(open().unique_id(), id);
 }
 

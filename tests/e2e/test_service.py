@@ -57,6 +57,13 @@ class Service(BootTest):
         self.assertEqual(board.process.wait(), 0)
         self.wait_for("STOPPING=1")
 
+    def test_a_watchdog_device_that_is_not_there_is_said_and_costs_no_start(self):
+        log = self.peer(self.server, "gateway/test/log")
+        missing = self.directory / "no-watchdog"
+        board = self.booted(self.server, options=["--watchdog-device", missing])
+        log.wait_for(lambda m: f"watchdog device: {missing}: No such file".encode() in m.payload, "the complaint")
+        self.assertEqual(self.check(self.mqboard(board, "eval", "45+876")).text, "921\n")
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd-analyze")
     def test_systemd_finds_nothing_wrong_with_the_unit(self):
         unit = self.directory / "mqboot.service"

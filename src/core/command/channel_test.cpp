@@ -137,6 +137,18 @@ TEST_F(ChannelTest, ALostLastFrameIsFoundByAProbe) {
   EXPECT_EQ(board.received, "one two");
 }
 
+TEST_F(ChannelTest, AnIdlePeerThatIsAskedGivesASignOfLife) {
+  opener.send("one");
+  settle();
+  wait(Millis(300));
+  settle();
+  wait(Millis(300));
+  EXPECT_EQ(settle(), 0) << "nothing is outstanding";
+  board.channel.ask();
+  EXPECT_EQ(settle(), 2);
+  EXPECT_EQ(board.channel.heard_at(), now);
+}
+
 TEST_F(ChannelTest, AnUnansweredOpenIsSentAgainWhole) {
   opener.send("hello");
   static_cast<void>(poll(opener));  // lost
