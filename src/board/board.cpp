@@ -112,9 +112,8 @@ void Board::Impl::say_hello() {
 }
 
 void Board::Impl::clean_up() {
-  constexpr std::int64_t kDay_s = 24 * 3600;
-  const auto removed =
-      command::remove_stale_temporaries(*flash_, "/", std::time(nullptr) - kDay_s);  // tidy: allow
+  const std::int64_t yesterday = std::time(nullptr) - 24 * 3600;  // tidy: allow
+  const auto removed = command::remove_stale_temporaries(*flash_, "/", yesterday);
   if (removed && *removed != 0)
     log(kWarning, concat("removed ", *removed, " unfinished transfers of an earlier run"));
 }
@@ -140,7 +139,7 @@ void Board::Impl::on_interpreter_crash(const python::Crash& crash) {
 
 bool Board::Impl::on_in_order() {
   if (const auto confirmed = boot().set_in_order(); !confirmed) {
-    log(kError, concat("the firmware could not be confirmed: ", describe(confirmed.error())));
+    log_trouble(kError, concat("the firmware could not be confirmed: ", describe(confirmed.error())));
     return false;
   }
   arm_watchdog();
@@ -250,11 +249,7 @@ void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {
 
 void Board::Impl::say_not_connected(const mqtt::Error& error) {
   if (error == mqtt::Errc::cancelled) return;  // our own doing
-  // The same failure again and again is one line.
-  std::string trouble = error.message();
-  if (trouble == last_trouble_) return;
-  log(kWarning, concat("not connected: ", trouble));
-  last_trouble_ = std::move(trouble);
+  log_trouble(kWarning, concat("not connected: ", error.message()));
 }
 
 StatusFields Board::Impl::status_fields() const {

@@ -103,6 +103,11 @@ class Board::Impl final : public Interpreter {
   void clean_up();
   void save_levels();
   void log(int level, std::string_view text) { log_.log(level, "board", text); }
+  // The same again and again is one line.
+  void log_trouble(int level, std::string text) {
+    if (text != last_trouble_) log(level, text);
+    last_trouble_ = std::move(text);
+  }
   [[nodiscard]] Millis uptime() const {
     return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - started_);
   }
