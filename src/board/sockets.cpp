@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 
+#include "board/socket_farewells.hpp"
+#include "board/socket_tls.hpp"
 #include "board/text.hpp"
 #include "core/base/json_text.hpp"
 
@@ -85,13 +88,31 @@ struct Socket {
   const int fd;
   const int family;
   std::string sender;  // of the last datagram
+
+  // After each call of `tls`, with its result. Whoever waits for input that is in `tls` now, or for a
+  // handshake that is over, waits for what the descriptor will not tell: somebody else took it off there.
+  HostResult used_tls(HostResult result) {
+    if (tls_reader && (tls->has_news() || tls->established() != reader_saw_established)) {
+      tls_reader->complete();
+      tls_reader.reset();
+    }
+    return result;
+  }
+
+  std::unique_ptr<SocketTls> tls;
+  std::optional<python::Completion> tls_reader;  // the newest wait for input
+  bool reader_saw_established = false;
 };
 
 // Python thread.
 class Sockets {
  public:
-  explicit Sockets(asio::any_io_executor executor) : executor_(std::move(executor)) {}
-  ~Sockets() { close_all(); }
+  explicit Sockets(asio::any_io_executor executor)
+      : executor_(std::move(executor)), farewells_(std::make_shared<Farewells>(executor_)) {}
+  ~Sockets() {
+    close_all();
+    farewells_->end();
+  }
   Sockets(const Sockets&) = delete;
   Sockets& operator=(const Sockets&) = delete;
 
@@ -103,11 +124,14 @@ class Sockets {
   void close_all();
   Socket& at(const Call& call) const { return *find(call.integer(0)); }
 
+  HostTrust host_trust;
+
  private:
   const std::shared_ptr<Socket>& find(std::int64_t handle) const;
   HostResult add(int fd, int family);
 
   asio::any_io_executor executor_;
+  std::shared_ptr<Farewells> farewells_;
   std::array<std::shared_ptr<Socket>, kMaxSockets> sockets_;
 };
 
@@ -143,6 +167,12 @@ HostResult Sockets::accept(Socket& listener) {
 }
 
 void Sockets::wait(std::int64_t handle, bool for_write, const python::Completion& done) {
+  Socket& waited = *find(handle);
+  if (waited.tls && !for_write) {
+    if (waited.tls->has_news()) return done.complete();
+    waited.tls_reader = done;
+    waited.reader_saw_established = waited.tls->established();
+  }
   asio::post(executor_, [socket = find(handle), for_write, done] {
     using Descriptor = asio::posix::descriptor_base;
     socket->waiting.async_wait(for_write ? Descriptor::wait_write : Descriptor::wait_read,
@@ -186,6 +216,10 @@ void Sockets::close(std::int64_t handle) {
   auto socket = std::move(sockets_[static_cast<std::size_t>(handle)]);
   sockets_[static_cast<std::size_t>(handle)].reset();
   if (!socket) return;
+  if (socket->tls) {
+    if (socket->tls->say_goodbye()) ::shutdown(socket->fd, SHUT_WR);
+    return farewells_->see_off({socket, &socket->waiting}, {socket, socket->tls.get()});
+  }
   // At once for the peer; the descriptor itself goes where it may be waited for.
   ::shutdown(socket->fd, SHUT_RDWR);
   asio::post(executor_, [socket] {
@@ -227,6 +261,7 @@ HostResult bind(Sockets& sockets, Call& call) {
 HostResult send(Sockets& sockets, Call& call) {
   Socket& socket = sockets.at(call);
   const Bytes data = call.bytes(1);
+  if (socket.tls) return socket.used_tls(socket.tls->send(data));
   ssize_t sent = 0;
   if (call.given(2)) {
     Address address = address_of(call.text(2), call.integer(3), socket.family);
@@ -241,6 +276,7 @@ HostResult send(Sockets& sockets, Call& call) {
 HostResult receive(Sockets& sockets, Call& call) {
   Socket& socket = sockets.at(call);
   const std::int64_t wanted = std::clamp<std::int64_t>(call.integer(1), 0, kMaxReceive);
+  if (socket.tls) return socket.used_tls(socket.tls->receive(static_cast<std::size_t>(wanted)));
   python::ByteString data(static_cast<std::size_t>(wanted));
   Address from;
   const ssize_t got = ::recvfrom(socket.fd, data.data(), data.size(), 0, from.raw(), &from.size);
@@ -260,7 +296,10 @@ HostResult name(Socket& socket, bool of_peer) {
 
 // Which of these poll() events have come: POLLIN, POLLOUT, also POLLERR and POLLHUP.
 HostResult ready(Sockets& sockets, Call& call) {
-  pollfd entry{.fd = sockets.at(call).fd, .events = static_cast<short>(small(call, 1) & 0xff), .revents = 0};
+  Socket& socket = sockets.at(call);
+  const auto events = static_cast<short>(small(call, 1) & 0xff);
+  if (socket.tls) return socket.used_tls(std::int64_t{socket.tls->ready(events)});
+  pollfd entry{.fd = socket.fd, .events = events, .revents = 0};
   if (::poll(&entry, 1, 0) < 0) return python::os_error(errno);
   return std::int64_t{entry.revents};
 }
@@ -284,6 +323,59 @@ HostResult set_option(Socket& socket, Call& call) {
   }
   const int value = small(call, 3);
   return done_or_error(::setsockopt(socket.fd, level, option, &value, sizeof value));
+}
+
+// --- TLS
+
+Bytes optional_bytes(const Call& call, std::size_t index) {
+  return call.given(index) ? call.bytes(index) : Bytes{};
+}
+
+// (handle, server, check, host, certificates, key, trusted, ciphers)
+HostResult start_tls(Sockets& sockets, Call& call) {
+  Socket& socket = sockets.at(call);
+  if (socket.tls) return python::os_error(EISCONN, "TLS runs on this socket already");
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(socket.fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return python::os_error(errno);
+  if (type != SOCK_STREAM) return python::os_error(EPROTOTYPE, "TLS needs a stream socket");
+  const TlsSettings settings{.server = call.boolean(1),
+                             .check = static_cast<PeerCheck>(std::clamp(small(call, 2), 0, 2)),
+                             .certificates = optional_bytes(call, 4),
+                             .key = optional_bytes(call, 5),
+                             .trusted = optional_bytes(call, 6),
+                             .host_trust = &sockets.host_trust,
+                             .ciphers = call.text(7)};
+  socket.tls =
+      std::make_unique<SocketTls>(socket.fd, settings, call.given(3) ? call.text(3) : std::string_view{});
+  return None{};
+}
+
+Socket& with_tls(const Sockets& sockets, const Call& call) {
+  Socket& socket = sockets.at(call);
+  if (!socket.tls) fail(ENOTCONN);
+  return socket;
+}
+
+HostResult handshake(Sockets& sockets, Call& call) {
+  Socket& socket = with_tls(sockets, call);
+  return socket.used_tls(socket.tls->handshake());
+}
+
+template<class Add>
+void add_tls_functions(const Add& add) {
+  add("start_tls", start_tls);
+  add("handshake", handshake);
+  add("waits_to_write", [](Sockets& s, Call& call) -> HostResult {
+    return with_tls(s, call).tls->waits_to_write(call.boolean(1));
+  });
+  add("peer_certificate",
+      [](Sockets& s, Call& call) -> HostResult { return with_tls(s, call).tls->peer_certificate(); });
+  add("cipher", [](Sockets& s, Call& call) -> HostResult { return with_tls(s, call).tls->cipher(); });
+  add("certificates", [](Sockets&, Call& call) -> HostResult { return certificates_of(call.bytes(0)); });
+  add("private_key",
+      [](Sockets&, Call& call) -> HostResult { return private_key_of(call.bytes(0), call.bytes(1)); });
+  add("cipher_names", [](Sockets&, Call& call) -> HostResult { return cipher_names(call.text(0)); });
 }
 
 }  // namespace
@@ -322,6 +414,7 @@ python::HostModule make_socket_module(asio::any_io_executor executor) {
     s.resolve(std::move(host), std::move(port), family, call.defer());
     return None{};
   });
+  add_tls_functions(add);
   add("close", [](Sockets& s, Call& call) -> HostResult {
     s.close(call.integer(0));
     return None{};

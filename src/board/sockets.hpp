@@ -1,8 +1,8 @@
 // Network sockets for Python: the host module `_socket` behind socket and asyncio's streams in ROM.
 //
 // Sockets never block: a call that would answers None, and `wait` hands out an awaitable for when it is worth
-// trying again. TCP and UDP over IPv4 and IPv6, nothing else. Python reaches what the host reaches, as an
-// application on any board reaches its network.
+// trying again. TCP and UDP over IPv4 and IPv6, TLS on TCP, nothing else. Python reaches what the host
+// reaches, as an application on any board reaches its network.
 #pragma once
 
 #include <memory>

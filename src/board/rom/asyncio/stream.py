@@ -1,7 +1,10 @@
-# asyncio's streams over the sockets of socket.py.
+# asyncio's streams over the sockets of socket.py, with TLS of ssl.py.
 import _socket
 import socket
-from asyncio import create_task
+from asyncio import create_task, wait_for
+
+# A client that does not get on with its handshake holds a socket for so long.
+_HANDSHAKE_S = 30
 
 
 class Stream:
@@ -90,13 +93,21 @@ StreamReader = Stream
 StreamWriter = Stream
 
 
-def _no_tls(ssl):
-    if ssl:
-        raise NotImplementedError('TLS')
+async def _secure(s, context, server_side, server_hostname=None):
+    s = context.wrap_socket(s, server_side, False, server_hostname)
+    while _socket.handshake(s._handle) is None:
+        await s._ready(0)
+    return s
+
+
+def _context(ssl):
+    if ssl is not True:
+        return ssl
+    import ssl
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def open_connection(host, port, ssl=None, server_hostname=None):
-    _no_tls(ssl)
     import json
     found = json.loads(await _socket.resolve(host, port, 0))
     family, address, port = found[0]
@@ -106,11 +117,28 @@ async def open_connection(host, port, ssl=None, server_hostname=None):
         if _socket.connect(s._handle, address, port) is None:
             await s._ready(1)
             s._check()
+        if ssl:
+            s = await _secure(s, _context(ssl), False, server_hostname or host)
     except BaseException:
         s.close()
         raise
     stream = Stream(s, {'peername': (address, port)})
     return stream, stream
+
+
+async def _welcome(client, peer, ssl, callback):
+    try:
+        client = await wait_for(_secure(client, ssl, True), _HANDSHAKE_S)
+    except Exception as e:
+        client.close()
+        import logging
+        why = e.args[-1] if len(e.args) > 1 else str(e) or 'no answer'
+        return logging.getLogger('asyncio').warning('TLS handshake with %s failed: %s', peer[0], why)
+    except BaseException:
+        client.close()
+        raise
+    stream = Stream(client, {'peername': peer})
+    create_task(callback(stream, stream))
 
 
 class Server:
@@ -130,7 +158,7 @@ class Server:
         except BaseException:
             pass
 
-    async def _serve(self, s, callback):
+    async def _serve(self, s, callback, ssl):
         try:
             while True:
                 handle = _socket.accept(s._handle)
@@ -138,18 +166,23 @@ class Server:
                     await s._ready(0)
                     continue
                 client = socket.socket(s._family, _handle=handle)
-                stream = Stream(client, {'peername': client.getpeername()})
+                peer = client.getpeername()
+                if ssl:
+                    create_task(_welcome(client, peer, ssl, callback))
+                    continue
+                stream = Stream(client, {'peername': peer})
                 create_task(callback(stream, stream))
         finally:
             s.close()
 
 
 async def start_server(callback, host, port, backlog=5, ssl=None):
-    _no_tls(ssl)
+    if ssl and not hasattr(ssl, 'wrap_socket'):
+        raise TypeError('ssl: an SSLContext is expected')
     s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((host, port))
     s.listen(backlog)
     server = Server()
-    server.task = create_task(server._serve(s, callback))
+    server.task = create_task(server._serve(s, callback, ssl))
     return server
