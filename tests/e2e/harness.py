@@ -65,14 +65,14 @@ class Certificates:
         self.server, self.server_key = self.issue("server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
         self.client, self.client_key = self.issue("client", "extendedKeyUsage=clientAuth")
 
-    def issue(self, name, extension):
+    def issue(self, name, extension, days=2):
         key, request, certificate = (self.directory / f"{name}.{end}" for end in ("key", "csr", "crt"))
         extensions = self.directory / f"{name}.ext"
         extensions.write_text(extension + "\n")
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                 "-keyout", key, "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key, "-CAcreateserial", "-days", "2",
-                "-extfile", extensions, "-out", certificate)
+        openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key, "-CAcreateserial",
+                "-days", days, "-extfile", extensions, "-out", certificate)
         return certificate, key
 
 

@@ -158,8 +158,8 @@ class Scripts(EndToEnd):
                          "b'one,two'")
         self.assertEqual(self.evaluate(board, f"r = requests.post('{url}/', json={{'t': 21}}); print(r.status_code, "
                                               "r.json()['got'], r.json()['type'])"), "201 {'t': 21} application/json")
-        self.assertIn("NotImplementedError: http:// only: there is no TLS",
-                      self.mqboard(board, "eval", "requests.get('https://example.org/')").err)
+        self.assertIn("NotImplementedError: http:// and https:// only",
+                      self.mqboard(board, "eval", "requests.get('ftp://example.org/')").err)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
-# HTTP requests with the interface of requests of micropython-lib. There is no TLS.
+# HTTP requests with the interface of requests of micropython-lib. Other than there, the server of https:// has to have
+# a certificate that the host trusts, or that `verify` says: a file of certificates to trust, or False for any.
 import json as _json
 import socket
+from errno import ECONNABORTED
 
 _TIMEOUT_S = 30
 _REDIRECTS = (301, 302, 303, 307, 308)
+_WITHOUT_BODY = (204, 304)
+_PRIVATE = ('authorization', 'cookie', 'host')
 
 
 class Response:
@@ -30,12 +34,18 @@ class Response:
             body = b''
             while True:
                 size = int(self.raw.readline().split(b';')[0], 16)
-                body += self.raw.read(size)
+                body += self._exactly(size)
                 self.raw.readline()
                 if not size:
                     return body
         size = headers.get('content-length')
-        return self.raw.read() if size is None else self.raw.read(int(size))
+        return self.raw.read() if size is None else self._exactly(int(size))
+
+    def _exactly(self, size):
+        data = self.raw.read(size)
+        if len(data) < size:
+            raise OSError(ECONNABORTED, 'the answer breaks off')
+        return data
 
     @property
     def text(self):
@@ -58,11 +68,21 @@ class Response:
 
 def _split(url):
     scheme, _, rest = url.partition('://')
-    if scheme != 'http':
-        raise NotImplementedError('http:// only: there is no TLS' if scheme == 'https' else 'http:// only')
+    if scheme not in ('http', 'https'):
+        raise NotImplementedError('http:// and https:// only')
     host, slash, path = rest.partition('/')
     name, _, port = host.partition(':')
-    return host, name, int(port or 80), '/' + path
+    return scheme, host, name, int(port or (443 if scheme == 'https' else 80)), '/' + path
+
+
+def _secured(s, name, verify):
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not verify:
+        context.verify_mode = ssl.CERT_NONE
+    elif verify is not True:
+        context.load_verify_locations(verify)
+    return context.wrap_socket(s, server_hostname=name)
 
 
 def _send(s, method, path, headers, data):
@@ -89,8 +109,8 @@ def _receive(s):
 
 
 def request(method, url, data=None, json=None, headers={}, stream=None, auth=None, timeout=_TIMEOUT_S,
-            parse_headers=True):
-    host, name, port, path = _split(url)
+            parse_headers=True, verify=True):
+    scheme, host, name, port, path = _split(url)
     fields = {'Host': host, 'Connection': 'close'}
     fields.update(headers)
     if auth:
@@ -103,12 +123,17 @@ def request(method, url, data=None, json=None, headers={}, stream=None, auth=Non
         data = data.encode()
     if data is not None:
         fields['Content-Length'] = len(data)
-    s = socket.socket()
+    family, _, _, _, address = socket.getaddrinfo(name, port)[0]
+    s = socket.socket(family)
     try:
         s.settimeout(timeout)
-        s.connect(socket.getaddrinfo(name, port)[0][-1])
+        s.connect(address)
+        if scheme == 'https':
+            s = _secured(s, name, verify)
         _send(s, method, path, fields, data)
         response = _receive(s)
+        if method == 'HEAD' or response.status_code in _WITHOUT_BODY:
+            response._content = b''
     except BaseException:
         s.close()
         raise
@@ -118,9 +143,15 @@ def request(method, url, data=None, json=None, headers={}, stream=None, auth=Non
     response.close()
     if response.status_code < 307 and method != 'HEAD':
         method, data = 'GET', None
-    if to.startswith('/'):
-        to = 'http://' + host + to
-    return request(method, to, data, None, headers, stream, auth, timeout)
+    if to.startswith('//'):
+        to = scheme + ':' + to
+    elif to.startswith('/'):
+        to = '%s://%s%s' % (scheme, host, to)
+    if _split(to)[:2] != (scheme, host):
+        # What was meant for this server is not for another, nor to be sent in the clear.
+        auth = None
+        headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
+    return request(method, to, data, None, headers, stream, auth, timeout, parse_headers, verify)
 
 
 def head(url, **kwargs):

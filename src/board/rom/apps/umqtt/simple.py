@@ -1,5 +1,5 @@
-# An MQTT client of the application's own, with the interface of umqtt.simple of micropython-lib, over a connection
-# without TLS. The board's own connection, module mqtt, is there already, and encrypted.
+# An MQTT client of the application's own, with the interface of umqtt.simple of micropython-lib. The board's own
+# connection, module mqtt, is there already, and encrypted.
 import socket
 import struct
 
@@ -29,11 +29,11 @@ def _packet(kind, *parts):
 
 class MQTTClient:
     def __init__(self, client_id, server, port=0, user=None, password=None, keepalive=0, ssl=None, ssl_params={}):
-        if ssl:
-            raise NotImplementedError('TLS: use the connection of the board, module mqtt')
         self.client_id = client_id
         self.server = server
-        self.port = port or 1883
+        self.port = port or (8883 if ssl else 1883)
+        self.ssl = ssl
+        self.ssl_params = ssl_params
         self.user = user
         self.pswd = password
         self.keepalive = keepalive
@@ -55,9 +55,30 @@ class MQTTClient:
     def connect(self, clean_session=True, timeout=None):
         """Whether the broker knew the session."""
         self.close()
-        self.sock = socket.socket()
-        self.sock.settimeout(timeout)
-        self.sock.connect(socket.getaddrinfo(self.server, self.port)[0][-1])
+        family, _, _, _, address = socket.getaddrinfo(self.server, self.port)[0]
+        self.sock = socket.socket(family)
+        try:
+            self.sock.settimeout(timeout)
+            self.sock.connect(address)
+            if self.ssl:
+                self._secure()
+            return self._introduce(clean_session)
+        except BaseException:
+            self.sock.close()
+            raise
+
+    # `ssl` is a context (or anything with its wrap_socket), or True: ssl.wrap_socket(), which verifies nobody unless
+    # ssl_params say so.
+    def _secure(self):
+        params = {'server_hostname': self.server}
+        params.update(self.ssl_params)
+        if hasattr(self.ssl, 'wrap_socket'):
+            wrap_socket = self.ssl.wrap_socket
+        else:
+            from ssl import wrap_socket
+        self.sock = wrap_socket(self.sock, **params)
+
+    def _introduce(self, clean_session):
         flags = clean_session << 1
         payload = _string(self.client_id)
         if self.lw_topic:
