@@ -147,6 +147,26 @@ TEST_F(SocketsTest, AsyncioStreamsServeSeveralClients) {
             "[0, 5, 100000]\n");
 }
 
+TEST_F(SocketsTest, AServerOutlivesMoreClientsThanThereIsRoomFor) {
+  EXPECT_EQ(board.run("async def serve(reader, writer):\n"
+                      "    writer.write(b'welcome'); await writer.drain(); await writer.wait_closed()\n"
+                      "async def ask(c, port):\n"
+                      "    try:\n"
+                      "        c.connect(('127.0.0.1', port)); return await asyncio.StreamReader(c).read(9)\n"
+                      "    except OSError: return b''\n"
+                      "async def main():\n"
+                      "    c = socket.socket(); c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+                      "    c.bind(('127.0.0.1', 0)); port = c.getsockname()[1]; c.close()\n"
+                      "    server = await asyncio.start_server(serve, '127.0.0.1', port)\n"
+                      "    held = [socket.socket() for _ in range(31)]\n"
+                      "    print(await ask(held[0], port))\n"
+                      "    for s in held: s.close()\n"
+                      "    print(await ask(socket.socket(), port))\n"
+                      "    server.close(); await server.wait_closed()\n"
+                      "asyncio.run(main())"),
+            "b''\nb'welcome'\n");
+}
+
 TEST_F(SocketsTest, TheOldNameOfAsyncioHasTheStreamsToo) {
   EXPECT_EQ(board.run("import uasyncio\nfrom uasyncio import open_connection, start_server\n"
                       "print(uasyncio.StreamReader is asyncio.StreamReader)"),

@@ -1,10 +1,13 @@
 # asyncio's streams over the sockets of socket.py, with TLS of ssl.py.
 import _socket
 import socket
-from asyncio import create_task, wait_for
+from asyncio import create_task, sleep_ms, wait_for
+from errno import EBADF
 
 # A client that does not get on with its handshake holds a socket for so long.
 _HANDSHAKE_S = 30
+# Before a server tries again when it could not take a client.
+_PAUSE_MS = 50
 
 
 class Stream:
@@ -161,12 +164,22 @@ class Server:
     async def _serve(self, s, callback, ssl):
         try:
             while True:
-                handle = _socket.accept(s._handle)
+                try:
+                    handle = _socket.accept(s._handle)
+                except OSError as e:
+                    if e.errno == EBADF:
+                        raise
+                    await sleep_ms(_PAUSE_MS)  # too many are open; the others still have to be served
+                    continue
                 if handle is None:
                     await s._ready(0)
                     continue
                 client = socket.socket(s._family, _handle=handle)
-                peer = client.getpeername()
+                try:
+                    peer = client.getpeername()
+                except OSError:  # it has gone already
+                    client.close()
+                    continue
                 if ssl:
                     create_task(_welcome(client, peer, ssl, callback))
                     continue
