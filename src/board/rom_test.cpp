@@ -340,6 +340,12 @@ TEST_F(Applications, FindTheModulesOfAMicrocontrollersPort) {
   EXPECT_EQ(board.run("micropython.alloc_emergency_exception_buf(100)"), "None");
   EXPECT_EQ(board.run("import micropython\nfrom micropython import const\nX = const(5)\nprint(X)"), "5\n");
   EXPECT_EQ(board.run("os.uname().sysname, os.uname()[4] == os.uname().machine"), "('linux', True)");
+  EXPECT_EQ(board.run("sys.platform, sys.implementation._machine == os.uname().machine"), "('linux', True)");
+  // As any other string, also after a collection.
+  EXPECT_EQ(board.run("gc.collect(); d = {'linux': 5, 'webassembly': 6, 'JS with Emscripten': 7}\n"
+                      "print(d[sys.platform], sys.platform.startswith('lin'), len(sys.platform), "
+                      "d['webassembly'], '%s' % sys.platform, sys.implementation._machine)"),
+            "5 True 5 6 linux mqboard on Linux\n");
 }
 
 TEST_F(Applications, BlinkyBlinksAndTakesANewPeriod) {

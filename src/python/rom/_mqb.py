@@ -401,6 +401,20 @@ def _run_tasks():
         _failed(e)
 
 
+# What scripts ask for is the system they run on, not what MicroPython was compiled to. These constants cannot be
+# assigned; their text can be another: length and address stand behind type and hash.
+_platform = b'linux'
+_machine = b'mqboard on Linux'
+
+
+def _retell(constant, text):
+    at = addressof(text)
+    bytearray_at(id(constant) + 8, 8)[:] = bytes([len(text), 0, 0, 0] + [at >> shift & 255 for shift in (0, 8, 16, 24)])
+
+
+_retell(sys.platform, _platform)
+_retell(sys.implementation._machine, _machine)
+
 # Modules that the ROM puts in place of built-in ones: by their old names, too, which MicroPython would take for the
 # built-in ones.
 import hashlib

@@ -28,7 +28,7 @@ _Uname = namedtuple('uname', ('sysname', 'nodename', 'release', 'version', 'mach
 def uname():
     release = '.'.join([str(n) for n in sys.implementation.version[:3]])
     version = sys.version.split('MicroPython ')[-1]
-    return _Uname('linux', 'mqboard', release, version, 'mqboard on Linux')
+    return _Uname('linux', 'mqboard', release, version, sys.implementation._machine)
 
 
 from os import path
