@@ -201,6 +201,7 @@ python::Options Board::Impl::python_options() {
   python.roms = {rom::board};
   python.modules = make_host_modules(python_);
   python.modules.push_back(make_socket_module(executor_));
+  python_.add_devices(python.modules);
   return python;
 }
 

@@ -172,18 +172,77 @@ void read_pins(Section section, PinsConfig& pins) {
   section.finish();
 }
 
+// Every key of the table and its text, where `is_device` accepts it.
+template<class Check>
+void read_devices(Section section, DeviceNames& devices, const Check& is_device, std::string_view what) {
+  std::vector<std::string> names;
+  section.each_key([&](std::string_view name) { names.emplace_back(name); });
+  for (const auto& name : names) {
+    const auto* text = section.find(name).node->as_string();
+    const std::string device = text == nullptr ? std::string() : text->get();
+    if (!is_device(device)) section.error(name, what, device);
+    devices.emplace_back(name, device);
+  }
+}
+
+bool is_device_file(std::string_view path) { return path.starts_with('/'); }
+
+// "pwmchip0/1": a directory and what is in it.
+bool is_channel(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return slash != 0 && slash != std::string_view::npos && slash + 1 < text.size() &&
+         text.find('/', slash + 1) == std::string_view::npos && !text.starts_with('.');
+}
+
+void read_analog_inputs(Section section, std::vector<DevicesConfig::AnalogInput>& inputs) {
+  constexpr std::string_view kWhat = "not an input: write e.g. \"iio:device0/voltage1\"";
+  std::vector<std::string> names;
+  section.each_key([&](std::string_view name) { names.emplace_back(name); });
+  for (const auto& name : names) {
+    DevicesConfig::AnalogInput input{.name = name, .channel = {}};
+    const toml::node& node = *section.find(name).node;
+    if (node.is_table()) {
+      Section table = section.table(name);
+      table.text("channel", input.channel);
+      table.integer("bits", input.bits, 1, 32);
+      table.finish();
+    } else if (const auto* text = node.as_string()) {
+      input.channel = text->get();
+    }
+    if (!is_channel(input.channel)) section.error(name, kWhat, input.channel);
+    inputs.push_back(std::move(input));
+  }
+}
+
+void read_all_devices(Section& root, DevicesConfig& devices) {
+  read_devices(root.table("uart"), devices.uart, is_device_file,
+               "not a serial port: write its path, e.g. \"/dev/ttyUSB0\"");
+  read_devices(root.table("i2c"), devices.i2c, is_device_file,
+               "not an I2C bus: write its path, e.g. \"/dev/i2c-1\"");
+  read_devices(root.table("spi"), devices.spi, is_device_file,
+               "not an SPI device: write its path, e.g. \"/dev/spidev0.0\"");
+  read_devices(root.table("pwm"), devices.pwm, is_channel,
+               "not an output: write chip and channel, e.g. \"pwmchip0/1\"");
+  read_analog_inputs(root.table("adc"), devices.adc);
+}
+
 void read_rest(Section& root, Config& config, const std::filesystem::path& directory) {
   Section power = root.table("power");
   power.duration("wake_every", config.power.wake_every, seconds{0}, seconds{hours{24}});
   power.duration("stay_awake", config.power.stay_awake, seconds{1}, seconds{hours{24}});
   power.finish();
   read_pins(root.table("pins"), config.pins);
+  read_all_devices(root, config.devices);
   Section ota = root.table("ota");
   ota.boolean("allow_unsigned", config.ota.allow_unsigned);
   ota.text("public_key", config.ota.public_key);
   resolve_in_place(directory, config.ota.public_key);
   ota.finish();
 }
+
+// All other tables are those of modules.
+constexpr std::string_view kOwnTables[] = {"board", "mqtt", "logging", "watchdog", "power", "ota",
+                                           "pins",  "uart", "i2c",     "spi",      "pwm",   "adc"};
 
 const toml::table* subtable(const toml::table& table, std::string_view key) {
   const toml::node* node = table.get(key);
@@ -201,10 +260,7 @@ void read_modules(Section& root, Reporter& reporter, const toml::table& board, c
     }
   }
   for (auto& name : names) {
-    if (name == "board" || name == "mqtt" || name == "logging" || name == "watchdog" || name == "power" ||
-        name == "ota" || name == "pins") {
-      continue;
-    }
+    if (std::ranges::find(kOwnTables, name) != std::end(kOwnTables)) continue;
     const Found found = root.find(name);
     if (std::ranges::find(config.modules, name) == config.modules.end()) {
       reporter.warning(found, name, "no module of this name in board.modules");

@@ -57,6 +57,24 @@ struct PinsConfig {
   std::vector<std::pair<std::string, std::string>> lines;  // pin, and the number or name of its line
 };
 
+// What Python calls a device, and the device.
+using DeviceNames = std::vector<std::pair<std::string, std::string>>;
+
+// Devices of the machine that Python may use.
+struct DevicesConfig {
+  struct AnalogInput {
+    std::string name;
+    std::string channel;  // "iio:device0/voltage1"
+    unsigned bits = 0;    // of the converter; 0: the kernel says it
+  };
+
+  DeviceNames uart;  // "/dev/ttyUSB0"
+  DeviceNames i2c;   // "/dev/i2c-1"
+  DeviceNames spi;   // "/dev/spidev0.0"
+  DeviceNames pwm;   // "pwmchip0/1": chip and channel
+  std::vector<AnalogInput> adc;
+};
+
 struct OtaConfig {
   bool allow_unsigned = false;  // accept images without a signature
   std::string public_key;       // file with the Ed25519 public key, PEM
@@ -80,6 +98,7 @@ struct Config {
   WatchdogConfig watchdog;
   PowerConfig power;
   PinsConfig pins;
+  DevicesConfig devices;
   OtaConfig ota;
   std::vector<ModuleConfig> module_tables;
   std::vector<std::string> secrets;  // values no log line may show

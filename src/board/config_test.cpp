@@ -79,6 +79,17 @@ stay_awake = 5
 chip = "gpiochip0"
 pump = 17
 act_led = "LED0"
+[uart]
+1 = "/dev/ttyUSB0"
+[i2c]
+0 = "/dev/i2c-1"
+[spi]
+display = "/dev/spidev0.0"
+[pwm]
+18 = "pwmchip0/1"
+[adc]
+0 = "iio:device0/voltage3"
+1 = {channel = "iio:device0/voltage4", bits = 12}
 [ota]
 allow_unsigned = true
 public_key = "key.pem"
@@ -108,6 +119,39 @@ public_key = "key.pem"
               testing::UnorderedElementsAre(std::pair<std::string, std::string>("pump", "17"),
                                             std::pair<std::string, std::string>("act_led", "LED0")));
   EXPECT_EQ(config.ota.public_key, "/etc/board/key.pem");
+  using Device = std::pair<std::string, std::string>;
+  EXPECT_THAT(config.devices.uart, ElementsAre(Device("1", "/dev/ttyUSB0")));
+  EXPECT_THAT(config.devices.i2c, ElementsAre(Device("0", "/dev/i2c-1")));
+  EXPECT_THAT(config.devices.spi, ElementsAre(Device("display", "/dev/spidev0.0")));
+  EXPECT_THAT(config.devices.pwm, ElementsAre(Device("18", "pwmchip0/1")));
+  ASSERT_EQ(config.devices.adc.size(), 2u);
+  EXPECT_EQ(config.devices.adc[0].channel, "iio:device0/voltage3");
+  EXPECT_EQ(config.devices.adc[0].bits, 0u);
+  EXPECT_EQ(config.devices.adc[1].channel, "iio:device0/voltage4");
+  EXPECT_EQ(config.devices.adc[1].bits, 12u);
+  EXPECT_THAT(config.module_tables, testing::IsEmpty());
+}
+
+TEST(Config, DevicesThatAreNoneAreReportedWithTheirLine) {
+  const auto report = parse(std::string(kSmallest) + R"([uart]
+1 = "ttyUSB0"
+2 = 5
+[pwm]
+fan = "pwmchip0"
+led = "../x/1"
+[adc]
+0 = "iio:device0/a/b"
+1 = {channel = "iio:device0/voltage1", bits = 40}
+2 = {bits = 12}
+)");
+  EXPECT_FALSE(report.config);
+  EXPECT_THAT(texts(report),
+              ElementsAre(HasSubstr("uart.1: 'ttyUSB0' is not a serial port: write its path"),
+                          HasSubstr("uart.2: not a serial port"), HasSubstr("pwm.fan: 'pwmchip0' is not"),
+                          HasSubstr("pwm.led: '../x/1' is not an output"),
+                          HasSubstr("adc.0: 'iio:device0/a/b' is not an input"),
+                          HasSubstr("adc.1.bits: out of range: 1 to 32"), HasSubstr("adc.2: not an input")));
+  EXPECT_THAT(texts(report).front(), testing::ContainsRegex("board.toml:[0-9]+: uart.1"));
 }
 
 TEST(Config, SecretsLieOverTheBoardsTableAndAreListedLongestFirst) {

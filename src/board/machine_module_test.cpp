@@ -154,7 +154,10 @@ TEST_F(MachineModule, OneShotTimerAndFailingCallbacks) {
 }
 
 TEST_F(MachineModule, WhatLinuxDoesNotHaveIsMissing) {
-  EXPECT_EQ(board.run("from machine import ADC"), "ImportError: can't import name ADC");
+  EXPECT_EQ(board.run("from machine import CAN"), "ImportError: can't import name CAN");
+  EXPECT_THAT(board.run("machine.bitstream"), HasSubstr("AttributeError"));
+  EXPECT_THAT(board.run("import onewire"), HasSubstr("ImportError"));
+  EXPECT_THAT(board.run("import dht"), HasSubstr("ImportError"));
 }
 
 using NetworkModule = MachineModule;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/system_executor.hpp>
 #include <rom/board.hpp>
 
+#include "board/devices.hpp"
 #include "board/python_api.hpp"
 #include "python/testing.hpp"
 
@@ -25,9 +28,14 @@ using python::testing::SkippingClock;
 class FakeBoard final : public BoardApi {
  public:
   explicit FakeBoard(FileSystem& flash)
-      : flash_(flash), pins_([this](std::string_view pin, bool level) {
-          if (runtime != nullptr) post_pin(*runtime, pin, level);
-        }) {}
+      : flash_(flash),
+        pins_(
+            [this](std::string_view pin, bool level) {
+              if (runtime != nullptr) post_pin(*runtime, pin, level);
+            },
+            [this](std::string_view pin, bool level) {
+              if (written) written(pin, level);
+            }) {}
 
   struct Line {
     int level;
@@ -52,6 +60,7 @@ class FakeBoard final : public BoardApi {
   bool host_clock_known = false;
   std::int64_t ntp_offset_us = 0;
   python::Runtime* runtime = nullptr;
+  std::function<void(std::string_view pin, bool level)> written;  // an output changed; Python thread
 
   // What Python did, in words: "reset 1 0", "subscribe a/b 1", … in order.
   std::vector<std::string> done() {
@@ -247,6 +256,11 @@ class PythonBoard {
   std::vector<python::HostModule> modules(std::vector<python::HostModule> more) {
     auto all = make_host_modules(api);
     for (auto& module : more) all.push_back(std::move(module));
+    // Without devices, unless the test brings some.
+    for (const auto& module : {make_uart_module(boost::asio::system_executor(), {}), make_bus_module({}),
+                               make_analog_module({})}) {
+      if (std::ranges::find(all, module.name, &python::HostModule::name) == all.end()) all.push_back(module);
+    }
     return all;
   }
 };

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "board/devices.hpp"
 #include "board/gpio_pins.hpp"
 #include "board/host_facts.hpp"
 #include "board/log_levels.hpp"
@@ -117,6 +118,13 @@ std::unique_ptr<Pins> PythonHost::make_pins() {
   auto pins = std::make_unique<GpioPins>(env_.config.pins, env_.executor, std::move(changed));
   if (!pins->trouble().empty()) env_.log.log(kError, "board", pins->trouble());
   return pins;
+}
+
+void PythonHost::add_devices(std::vector<python::HostModule>& modules) const {
+  const DevicesConfig& devices = env_.config.devices;
+  modules.push_back(make_uart_module(env_.executor, devices.uart));
+  modules.push_back(make_bus_module(devices));
+  modules.push_back(make_analog_module(devices));
 }
 
 void PythonHost::deliver(const mqtt::MessageView& message) {

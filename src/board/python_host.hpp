@@ -54,6 +54,9 @@ class PythonHost final : public BoardApi, public python::Observer {
   // until it is stopped.
   void attach(python::Runtime& runtime);
 
+  // The host modules of the devices that board.toml names.
+  void add_devices(std::vector<python::HostModule>& modules) const;
+
   // From now on Python's errors go into the crash note too, as its traceback.
   void note_errors();
   // A message that is none of the board's commands.

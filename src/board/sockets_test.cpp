@@ -211,7 +211,7 @@ TEST_F(SocketsTest, PollAnswersWhatIsReady) {
       "[1]\n");
   EXPECT_EQ(board.run("p.unregister(s); print(p.poll(1))"), "[]\n");
   EXPECT_THAT(board.run("p.modify(s, 1)"), HasSubstr("ENOENT"));
-  EXPECT_THAT(board.run("p.register(5)"), HasSubstr("only sockets"));
+  EXPECT_THAT(board.run("p.register(5)"), HasSubstr("only sockets and UARTs"));
 }
 
 TEST_F(SocketsTest, PollWaitsWithoutKeepingEvalsOut_AlsoInATask) {

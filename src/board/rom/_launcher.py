@@ -93,13 +93,14 @@ def _stream(name):
     raise AttributeError(name)
 
 
-def _close_sockets():
-    # Those of the interpreter before this one.
-    try:
-        import _socket
-    except ImportError:
-        return
-    _socket.close_all()
+def _close_all():
+    # Sockets and devices of the interpreter before this one.
+    for name in ('_socket', '_uart', '_bus', '_analog'):
+        try:
+            module = __import__(name)
+        except ImportError:
+            continue
+        module.close_all()
 
 
 def _cause(machine):
@@ -121,7 +122,7 @@ def run(main):
     # A script that starts over with its tasks, as MicroPython's documentation advises, must not end the modules'.
     asyncio.new_event_loop = asyncio.get_event_loop
     asyncio.__getattr__ = _stream
-    _close_sockets()
+    _close_all()
     mode = ', SAFE MODE' if board.safemode else ''
     log.info('mqboard %s, %s, %s%s', board.version, board.prefix, _cause(machine), mode)
     if board.safemode:

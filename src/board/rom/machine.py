@@ -161,6 +161,24 @@ def _on_pin(name, level):
             irq.handler(irq._pin)
 
 
+def time_pulse_us(pin, pulse_level, timeout_us=1000000):
+    """How long the pin has this level, from when it takes it; -2 if it does not take it in time, -1 if it keeps it."""
+    ticks_us = time.ticks_us
+    ticks_diff = time.ticks_diff
+    read = _pins.read
+    name = pin._name
+    level = int(bool(pulse_level))
+    start = ticks_us()
+    while read(name) != level:
+        if ticks_diff(ticks_us(), start) >= timeout_us:
+            return -2
+    start = ticks_us()
+    while read(name) == level:
+        if ticks_diff(ticks_us(), start) >= timeout_us:
+            return -1
+    return ticks_diff(ticks_us(), start)
+
+
 class Signal:
     def __init__(self, pin, *args, invert=False, **kwargs):
         self._pin = pin if hasattr(pin, 'value') else Pin(pin, *args, **kwargs)
@@ -272,3 +290,8 @@ class Timer:
 
 
 _mqb.on_event('pin', _on_pin)
+
+# These need Pin.
+from _buses import I2C, SPI, SoftI2C, SoftSPI
+from _levels import ADC, PWM
+from _serial import UART

@@ -1,10 +1,9 @@
-# Waiting for several sockets. sys.stdin may be registered too: nothing ever comes from it.
+# Waiting for several sockets and serial ports. sys.stdin may be registered too: nothing ever comes from it.
 import sys
 from errno import EINVAL, ENOENT
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 import _socket
 from _mqb import _serve, _waits_at_top
-from socket import socket
 
 POLLIN = 1
 POLLOUT = 4
@@ -15,8 +14,12 @@ POLLHUP = 16
 _LOOK_MS = 5
 
 
+def _can_wait(thing):
+    return hasattr(thing, '_ready')  # a socket, machine.UART
+
+
 def _ready(thing, mask):
-    return _socket.ready(thing._handle, mask) if isinstance(thing, socket) else 0
+    return getattr(thing, '_io', _socket).ready(thing._handle, mask) if _can_wait(thing) else 0
 
 
 class poll:
@@ -24,8 +27,8 @@ class poll:
         self._masks = {}
 
     def register(self, thing, mask=POLLIN | POLLOUT):
-        if not isinstance(thing, socket) and thing not in (sys.stdin, sys.stdout, sys.stderr):
-            raise OSError(EINVAL, 'only sockets can be polled')
+        if not _can_wait(thing) and thing not in (sys.stdin, sys.stdout, sys.stderr):
+            raise OSError(EINVAL, 'only sockets and UARTs can be polled')
         new = thing not in self._masks
         self._masks[thing] = mask
         return new
@@ -56,7 +59,7 @@ class poll:
             return sleep_ms(_LOOK_MS if ms < 0 else min(ms, _LOOK_MS))
         answers = []
         for thing, mask in self._masks.items():
-            if isinstance(thing, socket):
+            if _can_wait(thing):
                 if mask & POLLOUT:
                     answers.append(thing._ready(1))
                 if mask & POLLIN or not mask & POLLOUT:

@@ -1,4 +1,4 @@
-# asyncio's streams over the sockets of socket.py, with TLS of ssl.py.
+# asyncio's streams over the sockets of socket.py, with TLS of ssl.py, and over machine.UART.
 import _socket
 import socket
 from asyncio import create_task, sleep_ms, wait_for
@@ -15,7 +15,9 @@ class Stream:
         self.s = s
         self.e = e
         self.out = b''
-        s.setblocking(False)
+        self.io = getattr(s, '_io', _socket)
+        if self.io is _socket:
+            s.setblocking(False)
 
     def get_extra_info(self, what):
         return self.e[what]
@@ -34,7 +36,7 @@ class Stream:
 
     async def _receive(self, size):
         while True:
-            data = _socket.receive(self.s._handle, size)
+            data = self.io.receive(self.s._handle, size)
             if data is not None:
                 return data
             await self.s._ready(0)
@@ -77,7 +79,7 @@ class Stream:
             data = data.encode()
         if not self.out:
             # Straight out, as far as it goes: drain() sends the rest.
-            sent = _socket.send(self.s._handle, data) or 0
+            sent = self.io.send(self.s._handle, data) or 0
             if sent == len(data):
                 return
             data = memoryview(data)[sent:]
@@ -85,7 +87,7 @@ class Stream:
 
     async def drain(self):
         while self.out:
-            sent = _socket.send(self.s._handle, self.out)
+            sent = self.io.send(self.s._handle, self.out)
             if sent is None:
                 await self.s._ready(1)
             else:
