@@ -75,7 +75,7 @@ void read_board(Section section, Config& config, const std::filesystem::path& di
   config.flash = resolve(directory, flash);
   config.state = resolve(directory, state.empty() ? "state" : state);
   section.bytes("flash_size", config.flash_bytes, 64 * 1024, std::uint64_t{1} << 40);
-  section.bytes("heap", config.heap_bytes, 64 * 1024, 256 * 1024 * 1024);
+  section.bytes("heap", config.heap_bytes, 128 * 1024, 256 * 1024 * 1024);
   section.integer("safe_mode_after", config.safe_mode_after, 0, 1000);
   section.finish();
 }

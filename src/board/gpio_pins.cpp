@@ -242,6 +242,12 @@ GpioPins::Answer<std::shared_ptr<GpioPins::Line>> GpioPins::find(std::string_vie
   return lines_.emplace(pin, std::move(made)).first->second;
 }
 
+GpioPins::Answer<void> GpioPins::look_up(std::string_view pin) {
+  const auto line = find(pin);
+  if (!line) return std::unexpected(line.error());
+  return {};
+}
+
 GpioPins::Answer<void> GpioPins::configure(std::string_view pin, const PinSetup& setup) {
   const auto line = find(pin);
   if (!line) return std::unexpected(line.error());

@@ -31,6 +31,7 @@ class GpioPins final : public Pins {
   // What is missing, in one line naming the thing; empty when the chip is there.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
+  Answer<void> look_up(std::string_view pin) override;
   Answer<void> configure(std::string_view pin, const PinSetup& setup) override;
   Answer<bool> read(std::string_view pin) override;
   Answer<void> write(std::string_view pin, bool level) override;

@@ -116,6 +116,15 @@ TEST_F(Gpio, LinesAreGivenBackAtTheEnd) {
   EXPECT_THAT(changes, IsEmpty());
 }
 
+// Requested, it would no longer be what a bus's driver made of it.
+TEST_F(Gpio, ALineThatIsOnlyNamedIsLeftAlone) {
+  EXPECT_TRUE(pins->look_up("3"));
+  EXPECT_FALSE(pins->look_up("lamp"));
+  EXPECT_EQ(fake("fake_gpiod_is_requested", 3U), 0);
+  EXPECT_FALSE(pins->read("3").value());
+  EXPECT_EQ(fake("fake_gpiod_is_requested", 3U), 1);
+}
+
 TEST_F(Gpio, ALineInUseElsewhereIsAnError) {
   const auto other = open();
   set_up("3", PinMode::in);

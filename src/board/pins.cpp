@@ -48,6 +48,13 @@ SimulatedPins::Answer<void> SimulatedPins::update(std::string_view pin, const Ch
   return {};
 }
 
+SimulatedPins::Answer<void> SimulatedPins::look_up(std::string_view pin) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find(pin);
+  if (!found) return std::unexpected(found.error());
+  return {};
+}
+
 SimulatedPins::Answer<void> SimulatedPins::configure(std::string_view pin, const PinSetup& setup) {
   return update(pin, [&](State& state) {
     state.mode = setup.mode.value_or(state.mode);

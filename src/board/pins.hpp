@@ -38,6 +38,8 @@ class Pins {
 
   virtual ~Pins() = default;
 
+  // Whether there is such a pin. Leaves it alone: it may be in other use, as a bus's.
+  virtual Answer<void> look_up(std::string_view pin) = 0;
   virtual Answer<void> configure(std::string_view pin, const PinSetup& setup) = 0;
   virtual Answer<bool> read(std::string_view pin) = 0;
   virtual Answer<void> write(std::string_view pin, bool level) = 0;
@@ -59,6 +61,7 @@ class SimulatedPins final : public Pins {
   explicit SimulatedPins(Changed changed, Changed written = {})
       : changed_(std::move(changed)), written_(std::move(written)) {}
 
+  Answer<void> look_up(std::string_view pin) override;
   Answer<void> configure(std::string_view pin, const PinSetup& setup) override;
   Answer<bool> read(std::string_view pin) override;
   Answer<void> write(std::string_view pin, bool level) override;

@@ -277,6 +277,8 @@ PinSetup pin_setup(const Call& call) {
 
 HostModule pins_module(BoardApi& api) {
   HostModule module{.name = "_pins", .functions = {}, .constants = {}};
+  module.functions.push_back(
+      {"look_up", [&api](Call& call) -> HostResult { return answer(api.pins().look_up(call.text(0))); }});
   module.functions.push_back({"configure", [&api](Call& call) -> HostResult {
                                 return answer(api.pins().configure(call.text(0), pin_setup(call)));
                               }});

@@ -149,7 +149,9 @@ class Uart(EndToEnd):
             self.assertIn(what, self.check(self.mqboard(board, "eval", source), 1).err)
 
     def test_a_reset_closes_the_port(self):
-        board = self.start(files={"main.py": "from machine import UART\nuart = UART(1)\nuart.write('up\\n')\n"})
+        # With the smallest heap there is.
+        main = "from machine import UART\nuart = UART(1)\nuart.write('up\\n')\n"
+        board = self.start(board='heap = "128KB"', files={"main.py": main})
         for _ in range(3):
             self.assertEqual(self.port.receive_line(), b"up\n")
             self.check(self.mqboard(board, "reset", "--soft"))

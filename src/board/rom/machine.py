@@ -114,7 +114,7 @@ class Pin:
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None, **kwargs):
         self._name = str(id)
-        _pins.read(self._name)  # ValueError if there is no such pin
+        _pins.look_up(self._name)  # ValueError if there is no such pin
         if mode != -1 or pull != -1 or value is not None:
             self.init(mode, pull, value=value)
 
