@@ -304,7 +304,10 @@ class Simulation {
     const std::size_t which = random_.below(last_acks_.size());
     const bool done = (*client_)->acknowledge(last_acks_[which].ack, ReasonCode::success, now_);
     if (!done && store_.failing) return;  // again when it works
+    const int number = last_acks_[which].number;
     last_acks_.erase(last_acks_.begin() + static_cast<std::ptrdiff_t>(which));
+    if (!done) return;  // its connection is over
+    std::erase_if(last_acks_, [number](const PendingMessage& pending) { return pending.number == number; });
   }
 
   void commit() {
