@@ -291,14 +291,7 @@ class Timer:
 
 _mqb.on_event('pin', _on_pin)
 
-# These cost heap and time at the start, and few boards want them: they are read when they are asked for.
-_LATE = {'I2C': '_buses', 'SPI': '_buses', 'SoftI2C': '_buses', 'SoftSPI': '_buses',
-         'ADC': '_levels', 'PWM': '_levels', 'UART': '_serial'}
-
-
-def __getattr__(name):
-    if name not in _LATE:
-        raise AttributeError(name)
-    value = getattr(__import__(_LATE[name]), name)
-    globals()[name] = value
-    return value
+# These need Pin.
+from _buses import I2C, SPI, SoftI2C, SoftSPI
+from _levels import ADC, PWM
+from _serial import UART
