@@ -155,20 +155,30 @@ class socket:
     def read(self, size=-1):
         if self._timeout_ms == 0:
             return _socket.receive(self._handle, _CHUNK if size < 0 else size)
-        data = b''
-        while size < 0 or len(data) < size:
-            more = self.recv(_CHUNK if size < 0 else size - len(data))
+        # Joined once: a sum that grows piece by piece leaves the heap full of all its lengths.
+        pieces = []
+        while size != 0:
+            more = self.recv(_CHUNK if size < 0 else size)
             if not more:
                 break
-            data += more
-        return data
+            pieces.append(more)
+            if size > 0:
+                size -= len(more)
+        return b''.join(pieces)
 
     def readinto(self, buffer, size=-1):
-        data = self.read(len(buffer) if size < 0 else min(size, len(buffer)))
-        if data is None:
-            return None
-        buffer[:len(data)] = data
-        return len(data)
+        end = len(buffer) if size < 0 else min(size, len(buffer))
+        at = 0
+        while at < end:
+            size = min(_CHUNK, end - at)
+            data = _socket.receive(self._handle, size) if self._timeout_ms == 0 else self.recv(size)
+            if data is None:
+                return at or None
+            if not data:
+                break
+            buffer[at:at + len(data)] = data
+            at += len(data)
+        return at
 
     def readline(self):
         line = b''

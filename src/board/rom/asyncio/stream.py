@@ -44,12 +44,12 @@ class Stream:
     async def read(self, n=-1):
         if n >= 0:
             return await self._receive(n)
-        data = b''
+        pieces = []
         while True:
             more = await self._receive(4096)
             if not more:
-                return data
-            data += more
+                return b''.join(pieces)
+            pieces.append(more)
 
     async def readinto(self, buffer):
         data = await self._receive(len(buffer))
@@ -57,13 +57,15 @@ class Stream:
         return len(data)
 
     async def readexactly(self, n):
-        data = b''
-        while len(data) < n:
-            more = await self._receive(n - len(data))
+        # Joined once: a sum that grows piece by piece leaves the heap full of all its lengths.
+        pieces = []
+        while n > 0:
+            more = await self._receive(n)
             if not more:
                 raise EOFError
-            data += more
-        return data
+            pieces.append(more)
+            n -= len(more)
+        return b''.join(pieces)
 
     async def readline(self):
         line = b''

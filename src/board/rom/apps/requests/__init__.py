@@ -31,13 +31,13 @@ class Response:
     def _body(self):
         headers = {name.lower(): value for name, value in self.headers.items()}
         if 'chunked' in headers.get('transfer-encoding', '').lower():
-            body = b''
+            pieces = []
             while True:
                 size = int(self.raw.readline().split(b';')[0], 16)
-                body += self._exactly(size)
+                pieces.append(self._exactly(size))
                 self.raw.readline()
                 if not size:
-                    return body
+                    return b''.join(pieces)
         size = headers.get('content-length')
         return self.raw.read() if size is None else self._exactly(int(size))
 
