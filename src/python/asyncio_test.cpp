@@ -342,10 +342,12 @@ TEST(EventLoop, AnInterruptEndsTheProgramThatSleepsNotTheTasks) {
       "import asyncio, time\n"
       "async def tick():\n"
       "  while True: await asyncio.sleep(1000)\n"
+      "async def say():\n"
+      "  print('go')\n"
       "task = asyncio.create_task(tick())\n"
-      "print('go')\n"
+      "asyncio.create_task(say())\n"
       "time.sleep(1000)\n");
-  program->wait_for_output("go");
+  program->wait_for_output("go");  // the other task sleeps
   while (!program->is_done()) python.runtime.interrupt();
   EXPECT_EQ(program->wait().status, Status::interrupted);
   EXPECT_EQ(python.value("task.done()"), "False");
