@@ -138,6 +138,7 @@ void Session::status_received(const mqtt::MessageView& message) {
   status_ = parse_status(message.text());
   const bool slept = std::exchange(asleep_, waits_for_wake());
   if (asleep_ && !slept) wait_for_wake();
+  if (slept && !asleep_) console_.status_line("");
   if (slept && status_.online) ++wakes_;
   if (!status_.online && online_required_ && !asleep_) fail(offline_failure());
   if (status_handler_) status_handler_();
@@ -145,7 +146,9 @@ void Session::status_received(const mqtt::MessageView& message) {
 
 // A board may sleep again before what is sent to it arrives: it is asked to stay awake.
 void Session::wait_for_wake() {
-  console_.detail(offline_failure().message + ": waiting");
+  const std::string waiting = offline_failure().message + ": waiting";
+  console_.detail(waiting);
+  if (!console_.quiet()) console_.status_line(waiting);
   const auto topic = command::stay_awake_topic(settings_.prefix);
   const std::string_view request = "1";
   (void)client_.try_publish(topic, as_bytes(request),

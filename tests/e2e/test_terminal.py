@@ -201,6 +201,14 @@ class OnATerminal(EndToEnd):
         quiet = self.terminal("-q", "get", "/picture.raw", self.directory / "quiet", server=slow.url)
         quiet.shows("ended with 0")
 
+    def test_waiting_for_a_board_that_sleeps_is_shown_until_it_is_awake(self):
+        status = self.peer(self.server, f"{self.b.prefix}/mqb/status")
+        self.mqboard(self.b, "eval", "machine.deepsleep(6000)")
+        status.wait_for(lambda m: b'"sleeping":true' in m.payload, "asleep")
+        terminal = self.terminal("-T", "30", "eval", "6*7")
+        terminal.contains(r"^board gateway/test is asleep until \S+ \S+ UTC: waiting$")
+        terminal.shows("42", "ended with 0")
+
     def test_the_log_has_colours_on_a_terminal_only(self):
         source = "import logging; log = logging.getLogger('oven'); log.info('warm'); log.error('hot')"
         terminal = self.terminal("view", "-n", "2", "--name", "oven")
