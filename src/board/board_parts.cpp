@@ -70,7 +70,8 @@ V1Service::Environment Board::Impl::v1_environment() {
   return {.prefix = config().prefix,
           .outbox = link_,
           .services = services_,
-          .post = [this](std::function<void()> function) { post(std::move(function)); }};
+          .post = [this](std::function<void()> function) { post(std::move(function)); },
+          .idle = [this] { post([this] { sleep_if_due(); }); }};
 }
 
 ChannelService::Environment Board::Impl::channel_environment() {
@@ -186,12 +187,7 @@ PythonHost::Environment Board::Impl::python_environment() {
           },
       .crashed = [this](const python::Crash& crash) { post([this, crash] { on_interpreter_crash(crash); }); },
       .save_levels = [this] { save_levels(); },
-      .fed =
-          [this](std::string_view secret) {
-            const bool accepted = watchdog_.fed(secret);
-            if (accepted) post([this] { sleep_if_due(); });
-            return accepted;
-          }};
+      .fed = [this](std::string_view secret) { return watchdog_.fed(secret); }};
 }
 
 python::Options Board::Impl::python_options() {

@@ -402,6 +402,7 @@ void V1Service::ended(const Eval& eval) {
   }
   source_bytes_ -= eval.source_bytes();
   evals_.erase(at);
+  if (evals_.empty() && env_.idle) env_.idle();
 }
 
 void V1Service::finish(Stream stream, Bytes reply) {

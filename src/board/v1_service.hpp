@@ -35,6 +35,8 @@ class V1Service {
     Services& services;
     // Runs a function on the I/O thread soon; called from any thread.
     std::function<void(std::function<void()>)> post;
+    // The last eval under way was answered. May be empty; called while the outbox takes messages.
+    std::function<void()> idle = {};
   };
 
   explicit V1Service(Environment environment);

@@ -73,8 +73,7 @@ class FakeUpdate final : public UpdateSink {
 
 class FakeUpdates final : public Updates {
  public:
-  Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256&,
-                                                            UpdateOperator by) override {
+  Result<std::unique_ptr<UpdateSink>, command::Status> open(const Sha256&, UpdateOperator by) override {
     installer = std::move(by);
     return std::make_unique<FakeUpdate>(log);
   }
@@ -101,7 +100,11 @@ class V1 : public ::testing::Test {
                  .log = log_,
                  .updates = &updates_,
                  .report = [this](int, std::string_view text) { reports_.emplace_back(text); }});
-    return {"p/q", outbox_, *services_, [](std::function<void()> function) { function(); }};
+    return {.prefix = "p/q",
+            .outbox = outbox_,
+            .services = *services_,
+            .post = [](std::function<void()> function) { function(); },
+            .idle = [this] { ++idle_; }};
   }
 
   void send(std::string command_id_tail, std::string payload, bool retained = false, bool duplicate = false) {
@@ -142,6 +145,7 @@ class V1 : public ::testing::Test {
   LogService log_{{}, {}, {}, log_memory_};
   std::optional<Services> services_;
   std::vector<std::string> reports_;
+  int idle_ = 0;
   TimePoint now_{};
   std::unique_ptr<V1Service> service_;
 };
@@ -157,6 +161,17 @@ TEST_F(V1, EvalOfAnExpression_RepliesItsReprInOneMessage) {
   EXPECT_THAT(replies(), ElementsAre("out/id1 \xff\xff"
                                      "921"));
   EXPECT_FALSE(service_->busy());
+}
+
+TEST_F(V1, TheLastOfSeveralEvalsIsAnswered_IsSaidOnce) {
+  send("eval/id1", kLast0 + "1");
+  send("eval/id2", kLast0 + "2");
+  interpreter_.jobs[0].end(Outcome::Status::ok, "1");
+  static_cast<void>(replies());
+  EXPECT_EQ(idle_, 0);
+  interpreter_.jobs[1].end(Outcome::Status::ok, "2");
+  static_cast<void>(replies());
+  EXPECT_EQ(idle_, 1);
 }
 
 TEST_F(V1, EvalPrintsThenEnds_OneMessageHoldsAllOutput) {
