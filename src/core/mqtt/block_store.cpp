@@ -5,19 +5,16 @@
 
 namespace mqboard::mqtt {
 
-BlockStore::BlockStore(std::span<Block> blocks) : blocks_(blocks), free_count_(blocks.size()) {
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    blocks[i].next = i + 1 < blocks.size() ? static_cast<std::uint32_t>(i + 2) : 0;
-  }
-  free_ = blocks.empty() ? 0 : 1;
-}
-
 MutableBytes BlockStore::ChainWriter::next() {
-  const std::uint32_t name = store_.free_;
-  if (name == 0) return {};
-  Block& taken = store_.block(name);
-  store_.free_ = taken.next;
+  if (store_.free_count_ == 0) return {};
   --store_.free_count_;
+  std::uint32_t name = store_.free_;
+  if (name == 0) {
+    name = ++store_.touched_;
+  } else {
+    store_.free_ = store_.block(name).next;
+  }
+  Block& taken = store_.block(name);
   taken.next = 0;
   if (last_ != 0) store_.block(last_).next = name;
   if (first_ == 0) first_ = name;

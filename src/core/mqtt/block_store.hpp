@@ -19,7 +19,7 @@ struct Block {
 class BlockStore {
  public:
   // Blocks are named by index + 1; 0 is no block.
-  explicit BlockStore(std::span<Block> blocks);
+  explicit BlockStore(std::span<Block> blocks) : blocks_(blocks), free_count_(blocks.size()) {}
 
   [[nodiscard]] std::size_t free_bytes() const { return free_count_ * Block::kDataBytes; }
   static constexpr std::size_t blocks_for(std::size_t bytes) {
@@ -51,7 +51,8 @@ class BlockStore {
   [[nodiscard]] Block& block(std::uint32_t name) const { return blocks_[name - 1]; }
 
   std::span<Block> blocks_;
-  std::uint32_t free_ = 0;
+  std::uint32_t free_ = 0;     // the first of those given back
+  std::uint32_t touched_ = 0;  // the others were never used: memory nobody needed stays untouched
   std::size_t free_count_ = 0;
 };
 

@@ -167,7 +167,7 @@ class OwnedSession {
  public:
   explicit OwnedSession(const SessionLimits& limits = {}, const SessionConfig& config = {},
                         Persistence* persistence = nullptr)
-      : memory_(std::make_unique<std::byte[]>(Session::memory_bytes(limits))),
+      : memory_(std::make_unique_for_overwrite<std::byte[]>(Session::memory_bytes(limits))),
         session_(limits, config, {memory_.get(), Session::memory_bytes(limits)}, persistence) {}
 
   Session& operator*() { return session_; }
