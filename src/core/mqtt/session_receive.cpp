@@ -359,7 +359,8 @@ void Session::Parts::stage_owed_acks(TimePoint now) {
 bool Session::Parts::on_pubrel(const Frame& frame, TimePoint now, std::optional<Event>&) {
   Acknowledgement packet;
   if (!read(frame, now, packet)) return true;
-  if (inbound.arrived_again(packet.packet_id) != nullptr) return violated(Violation::acknowledgement, now), true;
+  if (inbound.arrived_again(packet.packet_id) != nullptr)
+    return violated(Violation::acknowledgement, now), true;
   const TakenId* taken = inbound.taken(packet.packet_id);
   const ReasonCode reason = taken != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
   if (out.reserve(8).empty()) return false;
