@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "board/devices.hpp"
+#include "board/module_functions.hpp"
 #include "board/text.hpp"
 
 namespace mqboard::board {
@@ -252,23 +253,14 @@ HostResult Analog::open_input(const Call& call) const {
 python::HostModule make_analog_module(const DevicesConfig& devices, Path sysfs) {
   const auto analog = std::make_shared<Analog>(devices, std::move(sysfs));
   python::HostModule module{.name = "_analog", .functions = {}, .constants = {}};
-  const auto add = [&](const char* function, auto body) {
-    module.functions.push_back(
-        {function, [analog, body](Call& call) -> HostResult { return body(*analog, call); }});
-  };
+  const auto add = adder_of_functions(module, analog);
   add("open_pwm", [](Analog& a, Call& call) { return a.open_output(call); });
   add("set_pwm", [](Analog& a, Call& call) { return a.set_output(call); });
-  add("close_pwm", [](Analog& a, Call& call) -> HostResult {
-    a.close_output(call);
-    return None{};
-  });
+  add("close_pwm", [](Analog& a, Call& call) { a.close_output(call); });
   add("open_adc", [](Analog& a, Call& call) { return a.open_input(call); });
   add("u16", [](Analog& a, Call& call) { return a.input(call).u16(); });
   add("microvolts", [](Analog& a, Call& call) { return a.input(call).microvolts(); });
-  add("close_all", [](Analog& a, Call&) -> HostResult {
-    a.close_all();
-    return None{};
-  });
+  add("close_all", [](Analog& a, Call&) { a.close_all(); });
   return module;
 }
 

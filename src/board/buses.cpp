@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "board/devices.hpp"
+#include "board/module_functions.hpp"
 #include "board/text.hpp"
 
 namespace mqboard::board {
@@ -164,18 +165,12 @@ int kernel_ioctl(int fd, unsigned long request, void* argument) { return ::ioctl
 python::HostModule make_bus_module(const DevicesConfig& devices, Ioctl ioctl) {
   const auto buses = std::make_shared<Buses>(devices, ioctl ? std::move(ioctl) : Ioctl(kernel_ioctl));
   python::HostModule module{.name = "_bus", .functions = {}, .constants = {}};
-  const auto add = [&](const char* function, auto body) {
-    module.functions.push_back(
-        {function, [buses, body](Call& call) -> HostResult { return body(*buses, call); }});
-  };
+  const auto add = adder_of_functions(module, buses);
   add("open_i2c", [](Buses& b, Call& call) { return b.open_i2c(call); });
   add("open_spi", [](Buses& b, Call& call) { return b.open_spi(call); });
   add("i2c", [](Buses& b, Call& call) { return b.transfer_i2c(call); });
   add("spi", [](Buses& b, Call& call) { return b.transfer_spi(call); });
-  add("close_all", [](Buses& b, Call&) -> HostResult {
-    b.close_all();
-    return None{};
-  });
+  add("close_all", [](Buses& b, Call&) { b.close_all(); });
   return module;
 }
 

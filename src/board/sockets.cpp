@@ -18,6 +18,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 
+#include "board/module_functions.hpp"
 #include "board/socket_farewells.hpp"
 #include "board/socket_tls.hpp"
 #include "board/text.hpp"
@@ -383,10 +384,7 @@ void add_tls_functions(const Add& add) {
 python::HostModule make_socket_module(asio::any_io_executor executor) {
   const auto sockets = std::make_shared<Sockets>(std::move(executor));
   python::HostModule module{.name = "_socket", .functions = {}, .constants = {}};
-  const auto add = [&](const char* function, auto body) {
-    module.functions.push_back(
-        {function, [sockets, body](Call& call) -> HostResult { return body(*sockets, call); }});
-  };
+  const auto add = adder_of_functions(module, sockets);
   add("open", [](Sockets& s, Call& call) { return s.open(small(call, 0), small(call, 1)); });
   add("connect", connect);
   add("bind", bind);
@@ -415,14 +413,8 @@ python::HostModule make_socket_module(asio::any_io_executor executor) {
     return None{};
   });
   add_tls_functions(add);
-  add("close", [](Sockets& s, Call& call) -> HostResult {
-    s.close(call.integer(0));
-    return None{};
-  });
-  add("close_all", [](Sockets& s, Call&) -> HostResult {
-    s.close_all();
-    return None{};
-  });
+  add("close", [](Sockets& s, Call& call) { s.close(call.integer(0)); });
+  add("close_all", [](Sockets& s, Call&) { s.close_all(); });
   return module;
 }
 

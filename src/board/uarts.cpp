@@ -14,6 +14,7 @@
 #include <boost/asio/post.hpp>
 
 #include "board/devices.hpp"
+#include "board/module_functions.hpp"
 #include "board/text.hpp"
 #include "board/tty.hpp"
 
@@ -178,10 +179,7 @@ HostResult ready(int fd, const Call& call) {
 python::HostModule make_uart_module(asio::any_io_executor executor, DeviceNames ports) {
   const auto uarts = std::make_shared<Uarts>(std::move(executor), std::move(ports));
   python::HostModule module{.name = "_uart", .functions = {}, .constants = {}};
-  const auto add = [&](const char* function, auto body) {
-    module.functions.push_back(
-        {function, [uarts, body](Call& call) -> HostResult { return body(*uarts, call); }});
-  };
+  const auto add = adder_of_functions(module, uarts);
   add("open", [](Uarts& u, Call& call) { return u.open(call); });
   add("receive", [](Uarts& u, Call& call) { return receive(u.at(call), call); });
   add("send", [](Uarts& u, Call& call) { return send(u.at(call), call); });
@@ -195,14 +193,8 @@ python::HostModule make_uart_module(asio::any_io_executor executor, DeviceNames 
     u.wait(call, call.defer());
     return None{};
   });
-  add("close", [](Uarts& u, Call& call) -> HostResult {
-    u.close(call.text(0));
-    return None{};
-  });
-  add("close_all", [](Uarts& u, Call&) -> HostResult {
-    u.close_all();
-    return None{};
-  });
+  add("close", [](Uarts& u, Call& call) { u.close(call.text(0)); });
+  add("close_all", [](Uarts& u, Call&) { u.close_all(); });
   return module;
 }
 
