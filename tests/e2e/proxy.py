@@ -2,7 +2,8 @@
 
 Runs an asyncio loop on a thread of its own. Every byte arrives `one_way_s` after it was sent. Capacity is not limited,
 so that what is measured is round trips, unless `bytes_per_s` says so: for all connections together, each way. bytes_up
-and bytes_down count what has passed. cut() resets all connections, stall() holds everything back until resume().
+and bytes_down count what came in. cut() resets all connections, stall() holds everything back until resume(). With
+`record`, `passed` has for each connection the bytes that went out at either end.
 """
 import asyncio
 import contextlib
@@ -12,7 +13,8 @@ import threading
 
 
 class Proxy:
-    def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536, bytes_per_s=None, change=None):
+    def __init__(self, target_port, one_way_s=0.0, slice_bytes=65536, bytes_per_s=None, change=None,
+                 record=False):
         self.target_port = target_port
         self.one_way_s = one_way_s
         self.bytes_per_s = bytes_per_s
@@ -20,6 +22,7 @@ class Proxy:
         self._buffer_bytes = self.slice_bytes if bytes_per_s else 1 << 20
         self._free_at = {"bytes_up": 0.0, "bytes_down": 0.0}  # when the next byte may pass
         self.change = change or (lambda data: data)  # what becomes of a slice on its way; of the same length
+        self.passed = [] if record else None
         self.accepted = 0
         self.bytes_up = self.bytes_down = 0
         self._writers = set()
@@ -47,19 +50,23 @@ class Proxy:
             writer.close()
             return
         both = (writer, up_writer)
+        passed = {"bytes_up": bytearray(), "bytes_down": bytearray()}
+        if self.passed is not None:
+            self.passed.append(passed)
         self._writers.update(both)
         for end in both:
             end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            await asyncio.gather(self._pump(reader, up_writer, "bytes_up"), self._pump(up_reader, writer, "bytes_down"))
+            await asyncio.gather(self._pump(reader, up_writer, "bytes_up", passed),
+                                 self._pump(up_reader, writer, "bytes_down", passed))
         finally:
             for end in both:
                 self._writers.discard(end)
                 end.close()
 
-    async def _pump(self, reader, writer, counter):
+    async def _pump(self, reader, writer, counter, passed):
         queue = asyncio.Queue(0 if self.bytes_per_s is None else 1)  # a slow link does not take in what it cannot carry
-        sender = asyncio.ensure_future(self._send(queue, writer))
+        sender = asyncio.ensure_future(self._send(queue, writer, passed[counter]))
         try:
             while data := await reader.read(self.slice_bytes):
                 await self._wait_for_capacity(counter, len(data))
@@ -77,7 +84,7 @@ class Proxy:
         self._free_at[counter] = start + count / self.bytes_per_s
         await asyncio.sleep(start - self._loop.time())
 
-    async def _send(self, queue, writer):
+    async def _send(self, queue, writer, passed):
         with contextlib.suppress(OSError):
             while True:
                 due, data = await queue.get()
@@ -87,6 +94,8 @@ class Proxy:
                 if data is None:
                     break
                 writer.write(data)
+                if self.passed is not None and not writer.transport.is_closing():
+                    passed += data
                 await writer.drain()
         writer.close()
 
