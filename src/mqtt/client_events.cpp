@@ -377,8 +377,9 @@ void Client::Impl::rearm_alarm() {
   if (!link_) {
     if (alarm_) alarm_->cancel();
     armed_for_ = kNever;
-    input_pace_.stop();
-    answer_pace_.release();
+    // The next may be another broker, or a worse way to this one.
+    input_pace_ = InputPace(options_.coalesce);
+    answer_pace_ = AnswerPace(options_.coalesce);
     exchange_ = ExchangePace(options_.coalesce);
   } else if (const TimePoint next = next_alarm(); next < armed_for_) {
     armed_for_ = next;

@@ -53,7 +53,7 @@ class InputPace {
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
   // It has been looked; was there any?
   void looked(bool found);
-  // The connection is gone.
+  // Something else is waited for, too.
   void stop() { deadline_ = kNever; }
 
  private:

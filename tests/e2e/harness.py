@@ -366,6 +366,14 @@ class EndToEnd(unittest.TestCase):
             if pipe:
                 pipe.close()
 
+    def assert_at_best(self, once, at_most):
+        """One of twenty tries takes no longer: the others may have met this machine busy with something else."""
+        taken = []
+        while not taken or min(taken) > at_most:
+            self.assertLess(len(taken), 20, taken)
+            taken.append(once())
+        return min(taken)
+
     def mqboard(self, board, *arguments, stdin=b"", broker=None, env=None, deadline_s=DEADLINE_S):
         process = self.start_mqboard(board, *arguments, broker=broker, env=env)
         try:

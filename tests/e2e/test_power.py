@@ -154,10 +154,8 @@ asyncio.create_task(nap())
         board, status, _ = self.sleeper(files={"main.py": "import machine\nmachine.deepsleep(600000)"})
         status.wait_for(lambda m: json.loads(m.payload).get("sleeping"), "asleep")
         for arguments in (("eval", "6*7"), ("cat", "/x"), ("info",)):
-            before = time.monotonic()
-            result = self.check(self.mqboard(board, *arguments), status=4)
+            result = self.check(self.mqboard(board, "-T", "120", *arguments), status=4)
             self.assertIn(f"board {board.prefix} is asleep until 20", result.err)
-            self.assertLess(time.monotonic() - before, 9)
         self.assertIn("asleep", self.check(self.mqboard(board, "discover", "--wait", "0.1")).text)
 
 
