@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <source_location>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -17,8 +19,10 @@
 
 namespace mqboard::mqtt::fuzz {
 
-inline void require(bool condition) {
-  if (!condition) std::abort();
+inline void require(bool condition, std::source_location where = std::source_location::current()) {
+  if (condition) return;
+  std::fprintf(stderr, "%s:%u: what is required here does not hold\n", where.file_name(), where.line());
+  std::abort();
 }
 
 // A store without a heap. What was put is durable at once.

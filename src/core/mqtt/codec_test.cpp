@@ -380,6 +380,15 @@ TEST(Framer, HeadLargerThanTheBuffer_IsAViolationHoweverItIsCut) {
   EXPECT_EQ(read(bytes, kDown3, 1), (Lines{"! packet too large"}));
 }
 
+// A topic that is not UTF-8 either, and leaves no room for the packet identifier behind it.
+TEST(Framer, HeadLargerThanItsPacket_IsTheSameViolationHoweverItIsCut) {
+  Buffer bytes = from_hex("32 9601 0094");
+  bytes.resize(3 + 150, 0xFF);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, bytes.size()}) {
+    EXPECT_EQ(read(bytes, kDown3, piece), (Lines{"! field reaches beyond its packet"})) << piece;
+  }
+}
+
 TEST(Framer, PeekWithoutConsume_ShowsTheSameAgain) {
   Buffer buffer(128);
   Framer framer{buffer};

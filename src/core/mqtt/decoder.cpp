@@ -115,16 +115,4 @@ void Decoder::property_block(PropertyView& view, PropertyHome home) {
   view = PropertyView{block};
 }
 
-std::optional<std::size_t> publish_head_size(std::uint8_t first, Bytes start, std::size_t total, Wire wire) {
-  if (start.size() < 2) return std::nullopt;
-  std::size_t size = 2u + (static_cast<std::size_t>(start[0]) << 8 | start[1]);
-  if ((first & 0b0110) != 0) size += 2;
-  if (!wire.v5() || size > total) return size;
-  if (size > start.size()) return std::nullopt;
-  const Varint properties = read_varint(start.subspan(size));
-  if (properties.state == Varint::State::malformed) return total + 1;
-  if (properties.state == Varint::State::needs_more) return std::nullopt;
-  return size + properties.size + properties.value;
-}
-
 }  // namespace mqboard::mqtt

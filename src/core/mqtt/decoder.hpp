@@ -158,9 +158,4 @@ bool FilterList<Item>::next(Wire wire, Item& item) {
   return decoder.violation() == Violation::none;
 }
 
-// Bytes of a PUBLISH body in front of its payload, told by the beginning of the body as soon as that shows
-// it. A body of `total` bytes that cannot hold them gives more than `total`.
-[[nodiscard]] std::optional<std::size_t> publish_head_size(std::uint8_t first, Bytes start, std::size_t total,
-                                                           Wire wire);
-
 }  // namespace mqboard::mqtt

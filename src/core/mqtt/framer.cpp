@@ -78,25 +78,39 @@ Frame Framer::peek(Bytes& input) {
   return shown(Frame::Kind::packet, buffer_.first(remaining_), 0, 0);
 }
 
-// What is accepted depends on the buffer alone, not on how the input happened to be cut.
+// What is accepted, and why not, depends on the buffer alone, not on how the input happened to be cut.
 Frame Framer::peek_large(Bytes& input) {
   if (header_[0] >> 4 != static_cast<int>(PacketType::publish)) return malformed(Violation::packet_too_large);
-  const bool in_place = buffered_ == 0 && (input.size() >= buffer_.size() || has_whole_head(input));
-  if (!in_place) fill(input, buffer_.size());
-  const Bytes start = in_place ? input.first(std::min<std::size_t>(input.size(), remaining_))
-                               : Bytes{buffer_.first(buffered_)};
-  if (!has_whole_head(start))
-    return start.size() < buffer_.size() ? Frame{} : malformed(Violation::packet_too_large);
-  const auto missing = remaining_ - static_cast<std::uint32_t>(start.size());
-  return shown(Frame::Kind::head, start, missing, in_place ? start.size() : 0);
+  Bytes start = buffered_ == 0 ? input.first(std::min<std::size_t>(input.size(), remaining_)) : Bytes{};
+  std::size_t in_place = start.size();
+  std::size_t head = head_size(start);
+  if (head == 0 && start.size() < buffer_.size()) {
+    fill(input, buffer_.size());
+    start = buffer_.first(buffered_);
+    in_place = 0;
+    head = head_size(start);
+    if (head == 0 && buffered_ < buffer_.size()) return {};
+  }
+  if (head == 0) return malformed(Violation::packet_too_large);
+  if (head > remaining_) return malformed(Violation::truncated);
+  return shown(Frame::Kind::head, start, remaining_ - static_cast<std::uint32_t>(start.size()), in_place);
 }
 
-// Whether what the buffer could hold of `start` has everything in front of the payload, or shows that it is
-// malformed.
-bool Framer::has_whole_head(Bytes start) const {
+// Bytes in front of the payload; 0 unless all of them are in `start`, as far as the buffer could hold it, or
+// it shows that they are more than the packet has.
+std::size_t Framer::head_size(Bytes start) const {
   start = start.first(std::min(start.size(), buffer_.size()));
-  const auto head = publish_head_size(header_[0], start, remaining_, wire_);
-  return head && (*head <= start.size() || *head > remaining_);
+  if (start.size() < 2) return 0;
+  std::size_t size = 2u + (static_cast<std::size_t>(start[0]) << 8 | start[1]);
+  if ((header_[0] & 0b0110) != 0) size += 2;
+  if (wire_.v5() && size <= remaining_) {
+    if (size > start.size()) return 0;
+    const Varint properties = read_varint(start.subspan(size));
+    if (properties.state == Varint::State::needs_more) return 0;
+    const bool malformed = properties.state == Varint::State::malformed;
+    size += malformed ? remaining_ : properties.size + properties.value;
+  }
+  return size <= start.size() || size > remaining_ ? size : 0;
 }
 
 void Framer::consume(Bytes& input) {

@@ -46,7 +46,7 @@ class Framer {
  private:
   bool take_header(Bytes& input);
   Frame peek_large(Bytes& input);
-  [[nodiscard]] bool has_whole_head(Bytes start) const;
+  [[nodiscard]] std::size_t head_size(Bytes start) const;
   void fill(Bytes& input, std::size_t target);
   Frame malformed(Violation violation);
   Frame shown(Frame::Kind kind, Bytes bytes, std::uint32_t missing, std::size_t input_bytes);
