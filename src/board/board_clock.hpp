@@ -4,6 +4,8 @@
 #include <atomic>
 #include <optional>
 
+#include <mqboard/mqtt/options.hpp>
+
 #include "core/log/record.hpp"
 #include "python/clock.hpp"
 
@@ -25,9 +27,13 @@ class BoardClock final : public python::Clock {
   // The time of day is known: it was set, or the kernel says that its clock is synchronised.
   [[nodiscard]] bool known() const;
   // Good enough to be shown in the log: known, or at least not before this program was written.
-  [[nodiscard]] bool plausible() const { return utc() > std::chrono::seconds(1'600'000'000); }
+  [[nodiscard]] bool plausible() const { return utc() > kProgramWritten; }
+  // For TLS: a board that does not know the time has to connect all the same.
+  [[nodiscard]] mqtt::CertificateTime certificate_time() const;
 
  private:
+  static constexpr std::chrono::seconds kProgramWritten{1'600'000'000};
+
   python::Clock& host_ = python::system_clock();
   std::atomic<std::int64_t> offset_ns_ = 0;
   std::atomic<bool> set_ = false;

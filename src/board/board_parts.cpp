@@ -13,8 +13,14 @@ namespace mqboard::board {
 
 namespace {
 
-mqtt::Options with_ticket(mqtt::Options options, std::vector<std::uint8_t> ticket) {
+std::function<mqtt::CertificateTime()> certificate_time(std::shared_ptr<const BoardClock> clock) {
+  return [clock = std::move(clock)] { return clock->certificate_time(); };
+}
+
+mqtt::Options with_tls_state(mqtt::Options options, std::vector<std::uint8_t> ticket,
+                             std::shared_ptr<const BoardClock> clock) {
   options.tls.ticket = std::move(ticket);
+  options.tls.certificate_time = certificate_time(std::move(clock));
   return options;
 }
 
@@ -31,7 +37,7 @@ Board::Impl::Impl(asio::any_io_executor executor, Options options, std::unique_p
       updates_(make_updates()),
       crashes_(make_crashes()),
       tls_session_(boot().rtc().session(), config().mqtt),
-      link_(executor_, with_ticket(std::move(mqtt), tls_session_.ticket()),
+      link_(executor_, with_tls_state(std::move(mqtt), tls_session_.ticket(), clock_),
             std::string(command::status_topic(config().prefix).view()), status(false, ""),
             std::string(command::request_filter(config().prefix).view()), link_handlers()),
       watchdog_(config().watchdog, watchdog_environment()),
@@ -196,7 +202,7 @@ python::Options Board::Impl::python_options() {
   python.limits.memory_bytes = options_.config.heap_bytes + 8 * 1024 * 1024;
   python.roms = {rom::board};
   python.modules = make_host_modules(python_);
-  python.modules.push_back(make_socket_module(executor_));
+  python.modules.push_back(make_socket_module(executor_, certificate_time(clock_)));
   python_.add_devices(python.modules);
   return python;
 }

@@ -98,6 +98,11 @@ bool BoardClock::known() const {
   return ::adjtimex(&state) != TIME_ERROR && plausible();
 }
 
+mqtt::CertificateTime BoardClock::certificate_time() const {
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(utc());
+  return {.now = std::chrono::sys_seconds(std::max(now, kProgramWritten)), .known = known()};
+}
+
 std::optional<log::WallClock> TimeOfStart::seen(const BoardClock& clock,
                                                 std::chrono::milliseconds since_boot) {
   using std::chrono::milliseconds;

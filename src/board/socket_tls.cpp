@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "board/text.hpp"
+#include "mqtt/certificate_time.hpp"
 
 namespace mqboard::board {
 
@@ -90,6 +91,8 @@ SocketTls::SocketTls(int descriptor, const TlsSettings& settings, std::string_vi
   BIO* const bio = ssl_ ? WireBio::make(&wire_) : nullptr;
   if (bio == nullptr) throw Exception{Exception::Type::memory_error, "out of memory for TLS"};
   SSL_set_bio(ssl_.get(), bio, bio);
+  if (settings.certificate_time && settings.check == PeerCheck::required)
+    mqtt::judge_certificates_by(ssl_.get(), *settings.certificate_time);
   if (settings.server) {
     SSL_set_accept_state(ssl_.get());
     return;

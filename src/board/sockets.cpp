@@ -108,8 +108,10 @@ struct Socket {
 // Python thread.
 class Sockets {
  public:
-  explicit Sockets(asio::any_io_executor executor)
-      : executor_(std::move(executor)), farewells_(std::make_shared<Farewells>(executor_)) {}
+  Sockets(asio::any_io_executor executor, std::function<mqtt::CertificateTime()> time)
+      : certificate_time(std::move(time)),
+        executor_(std::move(executor)),
+        farewells_(std::make_shared<Farewells>(executor_)) {}
   ~Sockets() {
     close_all();
     farewells_->end();
@@ -125,6 +127,7 @@ class Sockets {
   void close_all();
   Socket& at(const Call& call) const { return *find(call.integer(0)); }
 
+  const std::function<mqtt::CertificateTime()> certificate_time;  // empty: the host's
   HostTrust host_trust;
 
  private:
@@ -340,13 +343,15 @@ HostResult start_tls(Sockets& sockets, Call& call) {
   socklen_t size = sizeof type;
   if (::getsockopt(socket.fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return python::os_error(errno);
   if (type != SOCK_STREAM) return python::os_error(EPROTOTYPE, "TLS needs a stream socket");
-  const TlsSettings settings{.server = call.boolean(1),
-                             .check = static_cast<PeerCheck>(std::clamp(small(call, 2), 0, 2)),
-                             .certificates = optional_bytes(call, 4),
-                             .key = optional_bytes(call, 5),
-                             .trusted = optional_bytes(call, 6),
-                             .host_trust = &sockets.host_trust,
-                             .ciphers = call.text(7)};
+  TlsSettings settings{.server = call.boolean(1),
+                       .check = static_cast<PeerCheck>(std::clamp(small(call, 2), 0, 2)),
+                       .certificates = optional_bytes(call, 4),
+                       .key = optional_bytes(call, 5),
+                       .trusted = optional_bytes(call, 6),
+                       .host_trust = &sockets.host_trust,
+                       .ciphers = call.text(7),
+                       .certificate_time = {}};
+  if (sockets.certificate_time) settings.certificate_time = sockets.certificate_time();
   socket.tls =
       std::make_unique<SocketTls>(socket.fd, settings, call.given(3) ? call.text(3) : std::string_view{});
   return None{};
@@ -381,8 +386,9 @@ void add_tls_functions(const Add& add) {
 
 }  // namespace
 
-python::HostModule make_socket_module(asio::any_io_executor executor) {
-  const auto sockets = std::make_shared<Sockets>(std::move(executor));
+python::HostModule make_socket_module(asio::any_io_executor executor,
+                                      std::function<mqtt::CertificateTime()> certificate_time) {
+  const auto sockets = std::make_shared<Sockets>(std::move(executor), std::move(certificate_time));
   python::HostModule module{.name = "_socket", .functions = {}, .constants = {}};
   const auto add = adder_of_functions(module, sockets);
   add("open", [](Sockets& s, Call& call) { return s.open(small(call, 0), small(call, 1)); });

@@ -5,9 +5,11 @@
 // reaches, as an application on any board reaches its network.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <mqboard/mqtt/options.hpp>
 
 #include "python/host_module.hpp"
 
@@ -17,7 +19,9 @@ inline constexpr std::size_t kMaxSockets = 32;  // open at once; then EMFILE
 inline constexpr std::size_t kMaxReceive = 64 * 1024;
 
 // `executor`: where waiting and name resolution happen; it outlives the module's use. Sockets are closed with
-// the module, and by `_socket.close_all()` when a fresh interpreter starts.
-[[nodiscard]] python::HostModule make_socket_module(boost::asio::any_io_executor executor);
+// the module, and by `_socket.close_all()` when a fresh interpreter starts. `certificate_time`: as of
+// mqtt::TlsOptions, asked on the Python thread.
+[[nodiscard]] python::HostModule make_socket_module(
+    boost::asio::any_io_executor executor, std::function<mqtt::CertificateTime()> certificate_time = {});
 
 }  // namespace mqboard::board

@@ -11,8 +11,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include <mqboard/mqtt/options.hpp>
 
 #include "core/base/bytes.hpp"
 #include "python/value.hpp"
@@ -66,6 +69,7 @@ struct TlsSettings {
   HostTrust* host_trust = nullptr;
   // Cipher suites by their IANA or OpenSSL names, separated by colons; empty: OpenSSL's choice.
   std::string_view ciphers = {};
+  std::optional<mqtt::CertificateTime> certificate_time = {};  // none: the host's
 };
 
 [[nodiscard]] OpenSslPtr<SSL_CTX> make_tls_context(const TlsSettings& settings);

@@ -216,6 +216,42 @@ TEST_F(ClientMosquittoTls, SystemTrustStoreDoesNotTrustATestAuthority) {
   expect_error(io, options, Errc::certificate_untrusted, "certificate not trusted: ");
 }
 
+std::chrono::sys_seconds days_from_now(int days) {
+  const auto now = std::chrono::system_clock::now();  // tidy: allow
+  return std::chrono::floor<std::chrono::seconds>(now) + std::chrono::days(days);
+}
+
+// The test authority's certificates begin now and end in two days.
+TEST_F(ClientMosquittoTls, CertificatesAreJudgedByTheTimeThatTheApplicationKnows) {
+  Mosquitto broker(*files, config());
+  Options options = trusting(broker);
+  CertificateTime time{days_from_now(1)};
+  options.tls.certificate_time = [&] { return time; };
+  expect_round_trip(io, options);
+  time.now = days_from_now(-1);
+  expect_error(io, options, Errc::certificate_untrusted,
+               "certificate not trusted: certificate is not yet valid");
+  time.now = days_from_now(3);
+  expect_error(io, options, Errc::certificate_untrusted, "certificate not trusted: certificate has expired");
+}
+
+TEST_F(ClientMosquittoTls, WithoutAKnownTimeWhatBeginsLaterCountsAndAllElseIsVerified) {
+  Mosquitto broker(*files, config());
+  Options options = trusting(broker);
+  CertificateTime time{days_from_now(-20'000), false};
+  options.tls.certificate_time = [&] { return time; };
+  expect_round_trip(io, options);
+  options.tls.ca_file = *files / "stranger.crt";
+  expect_error(io, options, Errc::certificate_untrusted,
+               "certificate not trusted: self-signed certificate in certificate chain");
+  options.tls.ca_file = *files / "ca.crt";
+  options.tls.server_name = "other.example";
+  expect_error(io, options, Errc::host_name_mismatch, "certificate is not valid for other.example");
+  options.tls.server_name.clear();
+  time.now = days_from_now(3);
+  expect_error(io, options, Errc::certificate_untrusted, "certificate not trusted: certificate has expired");
+}
+
 TEST_F(ClientMosquittoTls, CertificateForAnotherHostIsRefusedNamingOurs) {
   Mosquitto broker(*files, config("other"));
   expect_error(io, trusting(broker), Errc::host_name_mismatch, "certificate is not valid for 127.0.0.1");

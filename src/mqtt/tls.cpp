@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "mqtt/certificate_time.hpp"
 #include "mqtt/gather.hpp"
 #include "mqtt/tls_bio.hpp"
 #include "mqtt/tls_context.hpp"
@@ -198,6 +199,7 @@ class Context final : public TlsContext {
       SSL_set1_host(ssl.get(), host.c_str());
       SSL_set_tlsext_host_name(ssl.get(), host.c_str());
     }
+    if (options_.certificate_time) judge_certificates_by(ssl.get(), options_.certificate_time());
     auto transport = std::make_unique<TlsTransport>(attempt.executor, std::move(ssl), std::move(below));
     for (;;) {
       const IoResult step = transport->handshake();

@@ -23,6 +23,20 @@ async def start(mqtt, config):
         log.info('number %d. %s', number, 'ok' if 50 <= took < 20000 else took)
         number += 1
 """
+SECURE = b"""
+import socket, ssl
+def connect(port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cafile='/ca.crt')
+    plain = socket.socket()
+    plain.connect(('127.0.0.1', port))
+    secure = context.wrap_socket(plain, server_hostname='localhost')
+    try:
+        return secure.cipher()[1]
+    finally:
+        secure.close()
+"""
 
 
 class Clock(BootTest):
@@ -94,6 +108,26 @@ class Clock(BootTest):
         board.kill_firmware()
         board.statuses.wait_for(lambda s: s["boot"]["count"] == 3, "the start after another kill")
         self.assertEqual(self.field(self.crash_report(board, "killed"), "time_s"), "0", "unknown")
+
+    def test_a_board_that_does_not_know_the_time_connects_over_tls_all_the_same(self):
+        certificates = self.certificates()
+        server = self.broker(certificates=certificates)
+        self.move(-int(time.time()) + DAY)
+        board = self.booted(server, preload=BIN / "mqb_moved_clock.so",
+                            mqtt=f'server = "{server.tls_url}"\ncafile = "{certificates.ca}"\n',
+                            files={"ca.crt": certificates.ca.read_bytes(), "secure.py": SECURE})
+
+        def connect():
+            return self.mqboard(board, "eval", f"import secure; print(secure.connect({server.tls_port}))")
+
+        self.assertEqual(self.check(connect()).text, "TLSv1.3\n")
+        # From now on it knows, and is wrong.
+        self.check(self.mqboard(board, "eval", "machine.RTC().datetime((2099, 1, 1, 0, 0, 0, 0, 0))"))
+        self.assertIn("certificate not trusted: certificate has expired", self.check(connect(), status=1).err)
+        self.check(self.mqboard(board, "eval", "machine.RTC().datetime((2001, 1, 1, 0, 0, 0, 0, 0))"))
+        self.assertIn("certificate not trusted: certificate is not yet valid", self.check(connect(), status=1).err)
+        self.check(self.mqboard(board, "reset", "--wait"))
+        self.assertEqual(self.check(connect()).text, "TLSv1.3\n")
 
 
 if __name__ == "__main__":

@@ -69,6 +69,12 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
+// What is known of the time.
+struct CertificateTime {
+  std::chrono::sys_seconds now;
+  bool known = true;  // false: it is `now` or later
+};
+
 // TLS as every secure endpoint uses it. With neither ca_file nor ca_path the system's trust store is used.
 struct TlsOptions {
   std::string ca_file;           // PEM file of trusted CAs
@@ -80,6 +86,12 @@ struct TlsOptions {
   bool verify = true;          // false: accept any certificate of any host. For experiments only.
   std::string server_name;     // the name to verify and to send as SNI; empty: the endpoint's host
   bool require_tls13 = false;  // otherwise TLS 1.2 is the minimum
+
+  // The time to judge certificates by, asked for on the client's executor at each handshake; empty: the
+  // system's clock. For machines that start without knowing the time and could never connect: while it is not
+  // known, certificates and revocation lists count although they begin later, and those that ended before are
+  // refused as ever (RFC 5280, section 6.1.3).
+  std::function<CertificateTime()> certificate_time;
 
   // Pre-shared key instead of certificates; both or neither.
   std::string psk_identity;
