@@ -174,6 +174,7 @@ void Board::Impl::tick_every_second() {
           {.request = boot::ResetRequest::hard, .origin = boot::ResetOrigin::application, .starved = true});
     }
     if (link_watch_) link_watch_->tick(now());
+    v1_.expire(now());
     if (options_.state) options_.state->tick(now(), services_.report);
     sleep_if_due();
     tick_every_second();

@@ -425,6 +425,15 @@ void V1Service::tick(TimePoint now) {
   for (const auto& eval : evals_) eval->tick(now);
 }
 
+void V1Service::expire(TimePoint now) {
+  while (const auto stream = assembler_.abandoned(now)) {
+    const std::string_view command = assembler_.command(*stream);
+    env_.services.report(kWarning,
+                         concat(command, " request ", assembler_.id(*stream), ": its sender is gone"));
+    fail(*stream, v1::protocol_error(command, "no message for too long"));
+  }
+}
+
 bool V1Service::busy() const { return !evals_.empty(); }
 
 bool V1Service::serving() const {

@@ -55,6 +55,8 @@ class V1Service {
 
   // Looks after what depends on time; call every kLiveAfter while busy().
   void tick(TimePoint now);
+  // Gives up requests whose sender is gone; call now and then.
+  void expire(TimePoint now);
   [[nodiscard]] bool busy() const;
 
   // A request is being worked on: an eval, or a get on its way out.

@@ -385,6 +385,26 @@ TEST_F(V1, OtaInstaller_IsHeardWithEachMessageAndToldWhenHeIsDisplaced) {
   EXPECT_EQ(updates_.log, "onetwo");
 }
 
+TEST_F(V1, RequestsWhoseSenderIsGone_AreGivenUpAndLeaveNothing) {
+  using command::v1::RequestAssembler;
+  send("put/p//f", "\x00\x00one"s);
+  send("eval/e", "\x00\x00print("s);
+  now_ += RequestAssembler::kAbandonedAfter - Millis{1};
+  send("put/q//g", "\x00\x00one"s);
+  service_->expire(now_);
+  EXPECT_EQ(files(), 2u);
+  now_ += Millis{1};
+  service_->expire(now_);
+  EXPECT_EQ(files(), 1u);
+  EXPECT_THAT(replies(), ElementsAre(HasSubstr("put: no message for too long"),
+                                     HasSubstr("eval: no message for too long")));
+  send("put/p//f", "\x80\x01two"s);
+  EXPECT_THAT(replies(), ElementsAre()) << "it was told";
+  send("put/q//g", "\x80\x01two"s);
+  EXPECT_EQ(file("g"), "onetwo");
+  EXPECT_FALSE(service_->receiving());
+}
+
 TEST_F(V1, TransferLeftOpen_IsAbortedWhenTheServiceEnds) {
   send("put/p//f", "\x00\x00one"s);
   EXPECT_EQ(files(), 1u);

@@ -166,6 +166,14 @@ std::optional<RequestAssembler::Stream> RequestAssembler::vacant(TimePoint now) 
   return best;
 }
 
+std::optional<RequestAssembler::Stream> RequestAssembler::abandoned(TimePoint now) const {
+  for (std::size_t i = 0; i < kMaxStreams; ++i) {
+    if (entries_[i].state == State::open && now - entries_[i].used >= kAbandonedAfter)
+      return static_cast<Stream>(i);
+  }
+  return std::nullopt;
+}
+
 void RequestAssembler::fail(Stream stream) { entries_[stream].state = State::dead; }
 
 void RequestAssembler::finish(Stream stream, Bytes reply) {
@@ -182,6 +190,7 @@ Bytes RequestAssembler::reply(Stream stream) const {
 }
 
 std::string_view RequestAssembler::id(Stream stream) const { return entries_[stream].id; }
+std::string_view RequestAssembler::command(Stream stream) const { return entries_[stream].command; }
 
 // ---- PutReceiver
 

@@ -92,6 +92,9 @@ class RequestAssembler {
 
   [[nodiscard]] Admission admit(const Message& message, TimePoint now);
 
+  // A stream whose next message has not come for kAbandonedAfter, if there is one: fail() it.
+  [[nodiscard]] std::optional<Stream> abandoned(TimePoint now) const;
+
   // The request failed (an err reply was sent): its further messages are ignored.
   void fail(Stream stream);
   // The request is answered. The reply (with its header) is remembered when it has at most kRememberedReply
@@ -100,6 +103,7 @@ class RequestAssembler {
   [[nodiscard]] Bytes reply(Stream stream) const;
   // The id to reply to.
   [[nodiscard]] std::string_view id(Stream stream) const;
+  [[nodiscard]] std::string_view command(Stream stream) const;
 
  private:
   enum class State : std::uint8_t { free, open, complete, finished, dead };  // complete: awaits its answer
