@@ -103,8 +103,8 @@ bool reason_allowed(std::uint8_t code, PacketType type, Flow flow) {
 }
 
 std::uint8_t connack_return_code(ReasonCode code) {
-  for (std::uint8_t i = 0; i < kReturnCodes.size(); ++i) {
-    if (kReturnCodes[i] == code) return i;
+  for (std::size_t i = 0; i < kReturnCodes.size(); ++i) {
+    if (kReturnCodes[i] == code) return static_cast<std::uint8_t>(i);
   }
   return 3;
 }

@@ -53,9 +53,10 @@ class TopicAliases {
   [[nodiscard]] Choice choose(std::string_view topic) const {
     if (topic.size() > topic_bytes_) return {};
     std::uint16_t oldest = 0;
-    for (std::uint16_t alias = 1; alias <= usable_; ++alias) {
+    for (std::size_t i = 0; i < usable_; ++i) {
+      const auto alias = static_cast<std::uint16_t>(i + 1);
       if (this->topic(alias) == topic) return {alias, true};
-      if (oldest == 0 || used_[alias - 1u] < used_[oldest - 1u]) oldest = alias;
+      if (oldest == 0 || used_[i] < used_[oldest - 1u]) oldest = alias;
     }
     return {oldest, false};
   }
