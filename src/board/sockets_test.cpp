@@ -4,11 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
-#include <thread>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include "board/python_board_testing.hpp"
 
@@ -20,22 +16,12 @@ using ::testing::HasSubstr;
 using testing::PythonBoard;
 
 struct SocketsTest : ::testing::Test {
-  asio::io_context io;
-  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  std::thread thread{[this] { io.run(); }};
-  std::optional<PythonBoard> made{std::in_place, &python::system_clock(),
-                                  std::vector{make_socket_module(io.get_executor())}};
-  PythonBoard& board = *made;
+  asio::thread_pool io{1};
+  PythonBoard board{&python::system_clock(), std::vector{make_socket_module(io.get_executor())}};
 
   SocketsTest() {
     board.boot();
     board.run("import socket, asyncio\nfrom errno import EAGAIN, ECONNREFUSED, ETIMEDOUT");
-  }
-  ~SocketsTest() override {
-    made.reset();
-    work.reset();
-    io.stop();
-    thread.join();
   }
 };
 

@@ -4,12 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <future>
-#include <optional>
-#include <thread>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include "board/python_board_testing.hpp"
 #include "board/sockets.hpp"
@@ -80,12 +77,8 @@ async def listen(callback, server):
 )";
 
 struct TlsModuleTest : ::testing::Test {
-  asio::io_context io;
-  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  std::thread thread{[this] { io.run(); }};
-  std::optional<PythonBoard> made{std::in_place, &python::system_clock(),
-                                  std::vector{make_socket_module(io.get_executor())}};
-  PythonBoard& board = *made;
+  asio::thread_pool io{1};
+  PythonBoard board{&python::system_clock(), std::vector{make_socket_module(io.get_executor())}};
   Identity ca = make_identity("test ca", nullptr, nullptr);
 
   TlsModuleTest() {
@@ -93,12 +86,6 @@ struct TlsModuleTest : ::testing::Test {
     keep("server", make_identity("server", &ca, "DNS:localhost,IP:127.0.0.1"));
     board.boot();
     board.run(kPrelude);
-  }
-  ~TlsModuleTest() override {
-    made.reset();
-    work.reset();
-    io.stop();
-    thread.join();
   }
   void keep(const std::string& name, const Identity& identity) {
     board.flash.put("/" + name + ".pem", identity.certificate_pem());

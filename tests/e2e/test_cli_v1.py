@@ -188,7 +188,7 @@ class Verbs(V1Cli):
 class NoBoard(V1Cli):
     def test_nobody_there_is_status_4_after_the_timeout(self):
         for verb in (("eval", "1"), ("ls",), ("get", "/x", "-")):
-            self.refused(4, P, f"127.0.0.1:{self.server.port}", arguments=("-T", "0.3", *verb))
+            self.refused(4, P, f"127.0.0.1:{self.server.port}", arguments=("-T", "2", *verb))
 
     def test_a_board_that_announced_its_end_is_status_4_at_once(self):
         peer = self.peer(self.server)
@@ -216,9 +216,9 @@ class NoBoard(V1Cli):
             f'[gone]\nserver = "{self.server.url}"\nprefix = "no/body"\n')
         nothing = {"MQBOARD_SERVER": "", "MQBOARD_TOPIC": ""}
         self.assertEqual(self.check(self.run_cli("eval", "6*7", env=nothing)).out, b"42\n")
-        self.assertEqual(self.run_cli("-b", "gone", "-T", "0.3", "eval", "1", env=nothing).status, 4)
+        self.assertEqual(self.run_cli("-b", "gone", "-T", "2", "eval", "1", env=nothing).status, 4)
         self.assertEqual(self.run_cli("-b", "unknown", "eval", "1", env=nothing).status, 2)
-        named = self.run_cli("-b", "gone", "-T", "0.3", "eval", "1")
+        named = self.run_cli("-b", "gone", "-T", "2", "eval", "1")
         self.assertEqual(named.status, 4, "-b is the board's address given on the command line")
         board.close()
 

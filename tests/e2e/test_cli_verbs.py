@@ -174,7 +174,7 @@ class CliVerbs(EndToEnd):
         self.assertEqual(self.ok("board", "list", "--names", env=nothing).text, "gone\nhere\n")
         self.assertNotIn("secret", self.ok("-o", "json", "board", "list", env=nothing).text)
         self.ok("board", "default", "gone", env=nothing)
-        self.assertEqual(self.cli("-T", "0.3", "eval", "1", env=nothing).status, 4)
+        self.assertEqual(self.cli("-T", "2", "eval", "1", env=nothing).status, 4)
         self.ok("board", "rm", "gone", env=nothing)
         self.assertEqual(self.cli("eval", "1", env=nothing).status, 2)
 

@@ -38,7 +38,7 @@ class Errors(EndToEnd):
         self.refused(3, "127.0.0.1", port, env={"MQBOARD_SERVER": f"mqtt://127.0.0.1:{port}"})
 
     def test_no_such_board(self):
-        self.refused(4, "gateway/nobody", arguments=("--topic", "gateway/nobody", "-T", "0.5", "eval", "1"))
+        self.refused(4, "gateway/nobody", arguments=("--topic", "gateway/nobody", "-T", "2", "eval", "1"))
 
     def test_a_board_that_is_offline_is_named_at_once(self):
         self.b.process.kill()

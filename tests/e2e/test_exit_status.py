@@ -61,7 +61,7 @@ class ExitStatus(EndToEnd):
         self.assertEqual(self.status("eval", "1", env=plain, says="TLS"), 3)
 
     def test_4_when_the_board_does_not_answer(self):
-        self.assertEqual(self.status("-T", "0.3", "--topic", "no/such", "ls", says="no answer from board no/such"), 4)
+        self.assertEqual(self.status("-T", "2", "--topic", "no/such", "ls", says="no answer from board no/such"), 4)
         self.b.process.kill(signal.SIGTERM)
         self.assertEqual(self.status("ls", says="gateway/test"), 4)
 
