@@ -147,7 +147,7 @@ class Ota(BootTest):
 
     def test_an_operator_whose_link_is_lost_learns_that_another_took_his_place(self):
         board = self.updatable()
-        process = self.under_way(board, self.images.image("1.1", ending=b"1"))
+        process = self.under_way(board, self.images.image("1.1", ending=b"1"), "-T", "60")
         self.link.stall()
         self.install(board, self.images.image("1.2", ending=b"2"))
         self.link.resume()
