@@ -28,8 +28,10 @@ class BoardClock final : public python::Clock {
   [[nodiscard]] bool known() const;
   // Good enough to be shown in the log: known, or at least not before this program was written.
   [[nodiscard]] bool plausible() const { return utc() > kProgramWritten; }
-  // For TLS: a board that does not know the time has to connect all the same.
+  // For Python's TLS.
   [[nodiscard]] mqtt::CertificateTime certificate_time() const;
+  // For the board's own, which no application may cut off by setting the time: the host's.
+  [[nodiscard]] mqtt::CertificateTime host_certificate_time() const;
 
  private:
   static constexpr std::chrono::seconds kProgramWritten{1'600'000'000};

@@ -13,14 +13,10 @@ namespace mqboard::board {
 
 namespace {
 
-std::function<mqtt::CertificateTime()> certificate_time(std::shared_ptr<const BoardClock> clock) {
-  return [clock = std::move(clock)] { return clock->certificate_time(); };
-}
-
 mqtt::Options with_tls_state(mqtt::Options options, std::vector<std::uint8_t> ticket,
                              std::shared_ptr<const BoardClock> clock) {
   options.tls.ticket = std::move(ticket);
-  options.tls.certificate_time = certificate_time(std::move(clock));
+  options.tls.certificate_time = [clock = std::move(clock)] { return clock->host_certificate_time(); };
   return options;
 }
 
@@ -202,7 +198,8 @@ python::Options Board::Impl::python_options() {
   python.limits.memory_bytes = options_.config.heap_bytes + 8 * 1024 * 1024;
   python.roms = {rom::board};
   python.modules = make_host_modules(python_);
-  python.modules.push_back(make_socket_module(executor_, certificate_time(clock_)));
+  python.modules.push_back(
+      make_socket_module(executor_, [clock = clock_] { return clock->certificate_time(); }));
   python_.add_devices(python.modules);
   return python;
 }

@@ -124,6 +124,8 @@ class Clock(BootTest):
         # From now on it knows, and is wrong.
         self.check(self.mqboard(board, "eval", "machine.RTC().datetime((2099, 1, 1, 0, 0, 0, 0, 0))"))
         self.assertIn("certificate not trusted: certificate has expired", self.check(connect(), status=1).err)
+        server.restart()
+        self.check(self.mqboard(board, "-T", "30", "eval", "'an application cannot cut the board off'"))
         self.check(self.mqboard(board, "eval", "machine.RTC().datetime((2001, 1, 1, 0, 0, 0, 0, 0))"))
         self.assertIn("certificate not trusted: certificate is not yet valid", self.check(connect(), status=1).err)
         self.check(self.mqboard(board, "reset", "--wait"))
