@@ -135,11 +135,13 @@ void Session::happened(const mqtt::ConnectionEvent& event) {
 
 void Session::status_received(const mqtt::MessageView& message) {
   if (message.payload.empty()) return;
-  status_ = parse_status(message.text());
+  const BoardStatus before = std::exchange(status_, parse_status(message.text()));
   const bool slept = std::exchange(asleep_, waits_for_wake());
+  const bool reconnected = !message.retained && (!before.present || before.session == status_.session);
   if (asleep_ && !slept) wait_for_wake();
   if (slept && !asleep_) console_.status_line("");
-  if (slept && status_.online) ++wakes_;
+  wakes_ += slept && status_.online;
+  returns_ += (slept || reconnected) && status_.online;
   if (!status_.online && online_required_ && !asleep_) fail(offline_failure());
   if (status_handler_) status_handler_();
 }

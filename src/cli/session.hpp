@@ -70,6 +70,9 @@ class Session {
   // A board that sleeps, and wakes within the settings' timeout, is waited for: nothing fails meanwhile, and
   // this counts how often it woke. What was sent to it while it slept is lost.
   [[nodiscard]] unsigned wakes() const { return wakes_; }
+  // How often the board came back: it woke, or it connected, without a new start or to a broker that knew
+  // nothing of it. What was sent to it before may be lost.
+  [[nodiscard]] unsigned returns() const { return returns_; }
 
   // Waits until the board's status is here, or it is clear that it has none. Fails when the board is offline.
   asio::awaitable<Result<>> status_known();
@@ -147,7 +150,7 @@ class Session {
   std::optional<mqtt::Error> last_disconnect_;
   std::optional<Failure> failure_;
   std::uint64_t next_id_;
-  unsigned wakes_ = 0;
+  unsigned wakes_ = 0, returns_ = 0;
   bool was_connected_ = false;
   bool online_required_ = true;
   bool asleep_ = false;  // and waited for

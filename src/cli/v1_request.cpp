@@ -38,16 +38,16 @@ asio::awaitable<Result<>> V1Request::send(v1::Header header, Bytes data) {
 
 asio::awaitable<Result<>> V1Request::finished() {
   while (true) {
-    const unsigned wakes = session_.wakes();
-    const auto moved = [this, wakes] { return ended() || session_.wakes() != wakes; };
+    const unsigned returns = session_.returns(), wakes = session_.wakes();
+    const auto moved = [this, returns] { return ended() || session_.returns() != returns; };
     if (auto ok = co_await session_.until(moved); !ok) co_return ok;
     if (ended()) co_return *outcome_;
-    // The board forgets what was sent while it slept.
-    if (!single_) {
+    if (single_) {  // it may have been lost; if not, the board knows it by its id
+      if (auto ok = co_await session_.publish(topic_, message_); !ok) co_return ok;
+    } else if (session_.wakes() != wakes) {  // the board forgets what was sent while it slept
       co_return fail(ExitStatus::no_answer,
                      fmt::format("board {} slept meanwhile", session_.settings().prefix));
     }
-    if (auto ok = co_await session_.publish(topic_, message_); !ok) co_return ok;
   }
 }
 

@@ -26,8 +26,8 @@ class V1Request {
   // Publishes one message of the request.
   asio::awaitable<Result<>> send(command::v1::Header header, Bytes data);
   [[nodiscard]] bool ended() const { return outcome_.has_value(); }
-  // Waits for the end; sends a request of one message again when the board has slept meanwhile. An error of
-  // the board is a Failure with an empty message and its text as the detail.
+  // Waits for the end; sends a request of one message again when the board has come back meanwhile. An error
+  // of the board is a Failure with an empty message and its text as the detail.
   asio::awaitable<Result<>> finished();
 
  private:

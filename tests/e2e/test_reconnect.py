@@ -142,6 +142,34 @@ class Reconnect(EndToEnd):
         wait_until(lambda: [json.loads(m.payload)["online"] for m in list(watcher.messages)][-2:] == [False, True],
                    "the last will, and then the status")
 
+    def asked_of_a_broker_without_the_board(self, persistence, *arguments):
+        """What mqboard prints when it asks a broker that was restarted, and the board is not back there yet."""
+        server = self.broker(persistence=persistence)
+        link = Proxy(server.port)
+        self.addCleanup(link.close)
+        board = self.board(server, mqtt=f'server = "{link.url}"\nreconnect_max = 0.5\n', files={"main.py": b""})
+        if persistence:
+            saved = self.directory / "mosquitto.db"
+            wait_until(lambda: saved.exists() and b'"online":true' in saved.read_bytes(), "the status on the disk")
+        link.stall()
+        server.restart(signal.SIGKILL)
+        asked = self.peer(server, f"{board.prefix}/mqb/cmd/#")
+        call = self.start_mqboard(board, "-T", "60", *arguments)
+        asked.wait_for(lambda m: True, "the request")
+        link.resume()
+        out, err = call.communicate(timeout=30)
+        self.assertEqual((call.returncode, err), (0, b""))
+        return out.decode()
+
+    def test_what_was_asked_of_a_board_that_was_not_back_yet_is_done_when_it_is(self):
+        self.assertEqual(self.asked_of_a_broker_without_the_board(True, "eval", "45+876"), "921\n")
+
+    def test_what_was_asked_of_it_over_a_channel_is_done_too(self):
+        self.assertEqual(self.asked_of_a_broker_without_the_board(True, "ls"), "main.py\n")
+
+    def test_what_was_asked_of_a_board_the_broker_forgot_is_done_when_it_is_back(self):
+        self.assertEqual(self.asked_of_a_broker_without_the_board(False, "eval", "45+876"), "921\n")
+
     def test_a_clean_stop_says_offline(self):
         server = self.broker()
         board = self.board(server)
