@@ -294,6 +294,9 @@ bool V1Service::handle(const Request& request, TimePoint now) {
     reply(ReplyKind::err, topic->id, v1::unsupported_command(topic->command));
     return true;
   }
+  // More requests may have come since than the assembler remembers.
+  const bool loop_back = topic->has_tail && topic->tail.empty();
+  if (topic->command == "eval" && !loop_back && runs(topic->id)) return true;
   const Admission admission =
       assembler_.admit({*topic, request.payload, request.retained, request.duplicate}, now);
   if (admission.displaced) transfers_[*admission.displaced].reset();
@@ -432,6 +435,10 @@ void V1Service::expire(TimePoint now) {
                          concat(command, " request ", assembler_.id(*stream), ": its sender is gone"));
     fail(*stream, v1::protocol_error(command, "no message for too long"));
   }
+}
+
+bool V1Service::runs(std::string_view id) const {
+  return std::ranges::any_of(evals_, [id](const auto& eval) { return eval->is_of(id); });
 }
 
 bool V1Service::busy() const { return !evals_.empty(); }

@@ -82,6 +82,7 @@ class V1Service {
   void repeat(const Admission& admission);
 
   void run(Stream stream, std::string source);
+  [[nodiscard]] bool runs(std::string_view id) const;
   void ended(const Eval& eval);
   void finish(Stream stream, Bytes reply);
   void fail(Stream stream, std::string_view text);

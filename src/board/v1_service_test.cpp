@@ -250,6 +250,15 @@ TEST_F(V1, EvalRepeatedAfterItsReply_IsAnsweredFromMemoryNotRunAgain) {
                                      "1"));
 }
 
+TEST_F(V1, EvalRepeatedWhileItRuns_IsNotRunAgainHoweverManyRequestsCameSince) {
+  send("eval/id1", kLast0 + "x");
+  for (int i = 0; i < 20; ++i) send("get/g" + std::to_string(i) + "//missing", kLast0);
+  send("eval/id1", kLast0 + "x");
+  EXPECT_EQ(interpreter_.jobs.size(), 1u);
+  send("eval/id1/", kLast0 + "the watchdog's");
+  EXPECT_EQ(interpreter_.jobs.size(), 2u);
+}
+
 TEST_F(V1, SourceInSeveralMessages_IsJoined) {
   send("eval/id1", "\x00\x00"s + "first+");
   EXPECT_TRUE(interpreter_.jobs.empty());
