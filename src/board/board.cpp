@@ -192,10 +192,10 @@ void Board::Impl::wake_channels_at(TimePoint when) {
 
 void Board::Impl::on_message(const mqtt::MessageView& message) {
   if (message.topic == command::stay_awake_topic(config().prefix)) return on_stay_awake(message);
-  // The watchdog's own round trip is no operator.
-  const bool of_operator =
-      message.topic.starts_with(config().prefix + "/mqb/cmd/") && !message.topic.ends_with('/');
-  if (of_operator) power_.operator_acted(now());
+  if (message.topic.starts_with(config().prefix + "/mqb/cmd/")) {
+    // The watchdog's own round trip is no operator.
+    message.topic.ends_with('/') ? watchdog_.arrived() : power_.operator_acted(now());
+  }
   if (channels_.handle(message.topic, message.payload, message.retained)) return;
   if (v1_.handle({message.topic, message.payload, message.retained, message.duplicate}, now())) {
     tick_while_busy();
@@ -251,6 +251,14 @@ void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {
 void Board::Impl::say_not_connected(const mqtt::Error& error) {
   if (error == mqtt::Errc::cancelled) return;  // our own doing
   log_trouble(kWarning, concat("not connected: ", error.message()));
+}
+
+// The connection is there, and of no use.
+void Board::Impl::say_not_allowed(std::string_view why) {
+  const std::string user =
+      config().mqtt.user ? concat("the user ", *config().mqtt.user) : "a client without user";
+  log(kError, concat("not manageable: ", why, ": does the broker allow ", user,
+                     " to subscribe to it and to publish there? (docs/BOARD.md, \"Access at the broker\")"));
 }
 
 StatusFields Board::Impl::status_fields() const {

@@ -84,6 +84,7 @@ class Board::Impl final : public Interpreter {
   void on_connected(const mqtt::Connected& connected);
   void on_disconnected(const mqtt::Disconnected& disconnected);
   void say_not_connected(const mqtt::Error& error);
+  void say_not_allowed(std::string_view why);
   void on_interpreter_crash(const python::Crash& crash);
   bool on_in_order();
   void post(std::function<void()> function);

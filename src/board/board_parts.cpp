@@ -146,21 +146,27 @@ std::unique_ptr<LinkWatch> Board::Impl::make_link_watch() {
 }
 
 WatchdogService::Environment Board::Impl::watchdog_environment() {
-  return {.send =
-              [this](const std::string& secret) {
-                const auto id = command::make_request_id(random_number());
-                std::string topic(command::request_topic(config().prefix, "eval", id, "").view());
-                link_.send(std::move(topic), "\x80" + std::string(1, '\0') + feed_source(secret), false);
-              },
-          .make_secret = make_secret,
-          .pat = [this] { boot().pat(); },
-          .in_order = [this] { return on_in_order(); }};
+  return {
+      .send =
+          [this](const std::string& secret) {
+            const auto id = command::make_request_id(random_number());
+            std::string topic(command::request_topic(config().prefix, "eval", id, "").view());
+            link_.send(std::move(topic), "\x80" + std::string(1, '\0') + feed_source(secret), false);
+          },
+      .make_secret = make_secret,
+      .pat = [this] { boot().pat(); },
+      .in_order = [this] { return on_in_order(); },
+      .unheard =
+          [this] {
+            say_not_allowed(concat("nothing published beneath ", config().prefix, "/mqb/cmd/ comes back"));
+          }};
 }
 
 MqttLink::Handlers Board::Impl::link_handlers() {
   return {.message = [this](const mqtt::MessageView& message) { on_message(message); },
           .connected = [this](const mqtt::Connected& connected) { on_connected(connected); },
           .disconnected = [this](const mqtt::Disconnected& disconnected) { on_disconnected(disconnected); },
+          .refused = [this](const mqtt::Error& error) { say_not_allowed(error.message()); },
           .connect_failed = [this](const mqtt::Error& error) { say_not_connected(error); },
           .suspect =
               [this](const mqtt::Error& error) {

@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -114,9 +115,14 @@ void MqttLink::start() {
 
 asio::awaitable<void> MqttLink::come_online(std::shared_ptr<Pump> pump, mqtt::Connected up) {
   if (!pump->link) co_return;
+  // After the SUBSCRIBE, which leaves before this coroutine waits for its answer.
+  asio::post(pump->link->executor_, [pump, up = std::move(up)] {
+    if (pump->link) pump->link->online(up);
+  });
   const std::string filter = pump->link->command_filter_;
-  co_await pump->link->client_.subscribe(filter, mqtt::QoS::at_least_once, {.sync = false});
-  if (pump->link) pump->link->online(up);
+  const auto granted = co_await pump->link->client_.subscribe(filter, mqtt::QoS::at_least_once);
+  if (pump->link && !granted && granted.error() == mqtt::Errc::rejected)
+    pump->link->handlers_.refused(granted.error());
 }
 
 void MqttLink::on_event(const mqtt::ConnectionEvent& event) {

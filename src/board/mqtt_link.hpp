@@ -32,6 +32,7 @@ class MqttLink final : public Outbox {
     // After the commands were subscribed to and the status was sent.
     std::function<void(const mqtt::Connected&)> connected;
     std::function<void(const mqtt::Disconnected&)> disconnected;
+    std::function<void(const mqtt::Error&)> refused;  // the subscription to the commands
     std::function<void(const mqtt::Error&)> connect_failed;
     std::function<void(const mqtt::Error&)> suspect;
     // The status to announce at this moment.

@@ -34,6 +34,7 @@ void WatchdogService::tick(TimePoint now, bool connected) {
       told_ = env_.in_order();
     }
   }
+  look_for_feed(now, connected);
   if (told_ && !config_.enabled) return;
   if (!connected) return;
   {
@@ -43,12 +44,24 @@ void WatchdogService::tick(TimePoint now, bool connected) {
     if (sent_at_ != kNever && now - sent_at_ < wait) return;
   }
   sent_at_ = now;
+  if (asked_at_ == kNever) asked_at_ = now;
   std::string secret = env_.make_secret();
   {
     const std::lock_guard lock(mutex_);
     secret_ = secret;
   }
   env_.send(secret);
+}
+
+void WatchdogService::look_for_feed(TimePoint now, bool connected) {
+  if (!connected) {
+    asked_at_ = kNever;
+    heard_ = false;
+  }
+  if (heard_ || asked_at_ == kNever || now - asked_at_ < std::min<Millis>(kArrival, config_.timeout / 2))
+    return;
+  heard_ = true;
+  env_.unheard();
 }
 
 bool WatchdogService::starved(TimePoint now) const {

@@ -24,12 +24,16 @@ class WatchdogService {
     std::function<std::string()> make_secret;  // unguessable, without quotes and backslashes
     std::function<void()> pat;                 // from the Python thread
     std::function<bool()> in_order;            // until it answers true; on the I/O thread
+    std::function<void()> unheard;             // no feed of this connection has even reached the board
   };
 
   WatchdogService(const WatchdogConfig& config, Environment environment);
 
   // True when the secret was the newest one; it is used up by that.
   bool fed(std::string_view secret);
+
+  // A feed reached the board, and is on its way to Python.
+  void arrived() { heard_ = true; }
 
   void tick(TimePoint now, bool connected);
 
@@ -39,6 +43,10 @@ class WatchdogService {
   [[nodiscard]] bool ever_fed() const { return feeds_ != 0; }
 
  private:
+  // What a broker and the way to it take at most, unless the watchdog has less time than that.
+  static constexpr Millis kArrival{10'000};
+  void look_for_feed(TimePoint now, bool connected);
+
   const WatchdogConfig config_;
   const Environment env_;
   const Millis period_;
@@ -49,6 +57,8 @@ class WatchdogService {
   TimePoint sent_at_ = kNever;   // kNever: not yet
   TimePoint alive_at_ = kNever;  // last feed, or start
   TimePoint manageable_since_ = kNever;
+  TimePoint asked_at_ = kNever;  // first feed of this connection
+  bool heard_ = false;           // one of them reached the board, or it was told that none did
   bool told_ = false;
 };
 

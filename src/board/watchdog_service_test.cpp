@@ -18,7 +18,8 @@ class WatchdogServiceTest : public testing::Test {
     return {.send = [this](const std::string& secret) { sent_.push_back(secret); },
             .make_secret = [this] { return "secret " + std::to_string(++secrets_); },
             .pat = [this] { ++pats_; },
-            .in_order = [this] { return ++in_order_ > failures_; }};
+            .in_order = [this] { return ++in_order_ > failures_; },
+            .unheard = [this] { ++unheard_; }};
   }
   // Runs for so long, a tick a second; the newest feed comes back at once when `answered`.
   void run(WatchdogService& service, std::chrono::seconds duration, bool answered, bool connected = true) {
@@ -32,7 +33,7 @@ class WatchdogServiceTest : public testing::Test {
   WatchdogConfig config_;
   TimePoint now_{1s};
   std::vector<std::string> sent_;
-  int secrets_ = 0, pats_ = 0, in_order_ = 0, failures_ = 0;
+  int secrets_ = 0, pats_ = 0, in_order_ = 0, failures_ = 0, unheard_ = 0;
 };
 
 TEST_F(WatchdogServiceTest, FeedThatComesBack_PatsOnce) {
@@ -63,6 +64,22 @@ TEST_F(WatchdogServiceTest, FeedsAreAQuarterOfTheShorterTimeApart_UnansweredOnes
   sent_.clear();
   run(service, 100s, false);
   EXPECT_EQ(sent_.size(), 5u);
+}
+
+TEST_F(WatchdogServiceTest, FeedsThatDoNotReachTheBoard_AreToldOnceForEachConnection) {
+  WatchdogService service(config_, environment());
+  run(service, 10s, false);
+  EXPECT_EQ(unheard_, 0);
+  run(service, 100s, false);
+  EXPECT_EQ(unheard_, 1);
+  run(service, 2s, false, false);
+  run(service, 100s, false);
+  EXPECT_EQ(unheard_, 2);
+  run(service, 2s, false, false);
+  run(service, 5s, false);
+  service.arrived();
+  run(service, 100s, false);
+  EXPECT_EQ(unheard_, 2) << "what Python does with it is another matter";
 }
 
 TEST_F(WatchdogServiceTest, WithoutConnection_NothingIsSentAndItStarves) {
