@@ -225,6 +225,8 @@ void Board::Impl::tick_while_busy() {
 
 void Board::Impl::on_connected(const mqtt::Connected& connected) {
   last_trouble_.clear();
+  client_id_ = connected.client_id;
+  connected_at_ = now();
   power_.connected(now());
   watchdog_.tick(now(), true);  // a board about to sleep waits for the first feed
   log_.connected();
@@ -246,6 +248,18 @@ void Board::Impl::on_disconnected(const mqtt::Disconnected& disconnected) {
   log_.disconnected();
   if (python_.connected()) python_.connection_changed(false);
   say_not_connected(disconnected.error);
+  suspect_another_of_our_name(disconnected.error);
+}
+
+// A broker ends the older of two connections of one client identifier [MQTT-3.1.4-2], and each of the two
+// makes the next.
+void Board::Impl::suspect_another_of_our_name(const mqtt::Error& error) {
+  const bool soon = now() - connected_at_ < 30s;
+  short_connections_ = error == mqtt::Errc::connection_closed && soon ? short_connections_ + 1 : 0;
+  if (short_connections_ != 3) return;
+  log(kError,
+      concat("the broker has ended three connections soon after they were made: is another client called ",
+             client_id_, "? (mqtt.client_id; a copied board.state)"));
 }
 
 void Board::Impl::say_not_connected(const mqtt::Error& error) {

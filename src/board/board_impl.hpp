@@ -85,6 +85,7 @@ class Board::Impl final : public Interpreter {
   void on_disconnected(const mqtt::Disconnected& disconnected);
   void say_not_connected(const mqtt::Error& error);
   void say_not_allowed(std::string_view why);
+  void suspect_another_of_our_name(const mqtt::Error& error);
   void on_interpreter_crash(const python::Crash& crash);
   bool on_in_order();
   void post(std::function<void()> function);
@@ -143,6 +144,9 @@ class Board::Impl final : public Interpreter {
   std::string last_trouble_;
   bool ticking_ = false;
   bool was_connected_ = false;
+  std::string client_id_;  // of the latest connection
+  TimePoint connected_at_{};
+  unsigned short_connections_ = 0;  // in a row, that the broker ended
 };
 
 }  // namespace mqboard::board

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A broker that allows each what docs/BOARD.md says, and no more; and one that allows a board too little."""
+"""A broker that allows each what docs/BOARD.md says, and no more; and one that does not let a board work."""
 import re
 import unittest
 
@@ -41,6 +41,15 @@ class Access(EndToEnd):
         said = log.wait_for(lambda m: b"not manageable" in m.payload, "the reason").payload.decode()
         self.assertIn("nothing published beneath gateway/test/mqb/cmd/ comes back: does the broker allow the user "
                       'board to subscribe to it and to publish there? (docs/BOARD.md, "Access', said)
+
+    def test_boards_of_the_same_name_say_so(self):
+        server = self.broker()
+        log = self.peer(server, "+/+/log")
+        names = 'client_id = "twin"\n'
+        for prefix in ("gateway/one", "gateway/two"):
+            board = Board(self.directory, server, prefix, mqtt=names)
+            self.addCleanup(lambda board=board: board.process.close())
+        log.wait_for(lambda m: b"is another client called twin?" in m.payload, "the suspicion")
 
 
 if __name__ == "__main__":
