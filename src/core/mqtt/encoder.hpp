@@ -52,10 +52,8 @@ class Encoder {
   void filter(std::string_view value) { text(value); }
   void topic_or_nothing(std::string_view value) { text(value); }
   // Called for fields that are there.
-  // NOLINTBEGIN(bugprone-unchecked-optional-access)
   void optional_text(const std::optional<std::string_view>& value) { text(*value); }
   void optional_binary(const std::optional<Bytes>& value) { binary(*value); }
-  // NOLINTEND(bugprone-unchecked-optional-access)
   void payload(Bytes value) {
     if (payload_ == PayloadMode::elsewhere) {
       size_ += value.size();
