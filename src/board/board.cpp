@@ -194,7 +194,11 @@ void Board::Impl::on_message(const mqtt::MessageView& message) {
   if (message.topic == command::stay_awake_topic(config().prefix)) return on_stay_awake(message);
   if (message.topic.starts_with(config().prefix + "/mqb/cmd/")) {
     // The watchdog's own round trip is no operator.
-    message.topic.ends_with('/') ? watchdog_.arrived() : power_.operator_acted(now());
+    if (message.topic.ends_with('/')) {
+      watchdog_.arrived();
+    } else {
+      power_.operator_acted(now());
+    }
   }
   if (channels_.handle(message.topic, message.payload, message.retained)) return;
   if (v1_.handle({message.topic, message.payload, message.retained, message.duplicate}, now())) {

@@ -35,6 +35,8 @@ class BoardClock final : public python::Clock {
 
  private:
   static constexpr std::chrono::seconds kProgramWritten{1'600'000'000};
+  [[nodiscard]] bool host_known() const;
+  static mqtt::CertificateTime judged_by(Nanos utc, bool known);
 
   python::Clock& host_ = python::system_clock();
   std::atomic<std::int64_t> offset_ns_ = 0;

@@ -90,27 +90,24 @@ python::ByteString mac_of(const ifaddrs* all, const std::string& interface) {
   return {};
 }
 
-bool host_is_synchronised() {
-  timex state{};
-  return ::adjtimex(&state) != TIME_ERROR;
-}
-
-mqtt::CertificateTime not_before(std::chrono::seconds earliest, std::chrono::nanoseconds now, bool known) {
-  const auto since_1970 = std::chrono::duration_cast<std::chrono::seconds>(now);
-  return {.now = std::chrono::sys_seconds(std::max(since_1970, earliest)), .known = known};
-}
-
 }  // namespace
 
-bool BoardClock::known() const { return set_ || (host_is_synchronised() && plausible()); }
-
-mqtt::CertificateTime BoardClock::certificate_time() const {
-  return not_before(kProgramWritten, utc(), known());
+bool BoardClock::host_known() const {
+  timex state{};
+  return ::adjtimex(&state) != TIME_ERROR && host_.utc() > kProgramWritten;
 }
 
+bool BoardClock::known() const { return set_ || host_known(); }
+
+mqtt::CertificateTime BoardClock::judged_by(Nanos utc, bool known) {
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(utc);
+  return {.now = std::chrono::sys_seconds(std::max(now, kProgramWritten)), .known = known};
+}
+
+mqtt::CertificateTime BoardClock::certificate_time() const { return judged_by(utc(), known()); }
+
 mqtt::CertificateTime BoardClock::host_certificate_time() const {
-  const std::chrono::nanoseconds now = host_.utc();
-  return not_before(kProgramWritten, now, host_is_synchronised() && now > kProgramWritten);
+  return judged_by(host_.utc(), host_known());
 }
 
 std::optional<log::WallClock> TimeOfStart::seen(const BoardClock& clock,

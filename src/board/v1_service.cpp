@@ -295,8 +295,7 @@ bool V1Service::handle(const Request& request, TimePoint now) {
     return true;
   }
   // More requests may have come since than the assembler remembers.
-  const bool loop_back = topic->has_tail && topic->tail.empty();
-  if (topic->command == "eval" && !loop_back && runs(topic->id)) return true;
+  if (topic->command == "eval" && !topic->loops_back() && runs(topic->id)) return true;
   const Admission admission =
       assembler_.admit({*topic, request.payload, request.retained, request.duplicate}, now);
   if (admission.displaced) transfers_[*admission.displaced].reset();

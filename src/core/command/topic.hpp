@@ -38,7 +38,10 @@ struct RequestTopic {
   std::string_view command{};
   std::string_view id{};
   std::string_view tail{};  // what follows the '/' after the id: a path, a hash
-  bool has_tail = false;    // `.../<id>/` has a tail, the empty one: the watchdog's loop-back
+  bool has_tail = false;    // `.../<id>/` has a tail, the empty one
+
+  // The watchdog's loop-back.
+  [[nodiscard]] bool loops_back() const { return command == "eval" && has_tail && tail.empty(); }
   bool operator==(const RequestTopic&) const = default;
 };
 

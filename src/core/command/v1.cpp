@@ -68,8 +68,7 @@ RequestAssembler::Admission RequestAssembler::admit(const Message& message, Time
   if (message.dup && !settled_) return {};
   settled_ = settled_ || !message.dup;
 
-  const bool loop_back = message.topic.has_tail && message.topic.tail.empty() &&
-                         message.topic.command == "eval" && *header == Header{true, 0};
+  const bool loop_back = message.topic.loops_back() && *header == Header{true, 0};
   const auto known = find(message.topic);
   if (known && !(loop_back && entries_[*known].state == State::finished))
     return resume(*known, message, *header, now);
@@ -151,7 +150,7 @@ std::optional<RequestAssembler::Stream> RequestAssembler::vacant(TimePoint now) 
   const auto rank = [&](const Entry& entry) {
     if (entry.state == State::free) return 0;
     if (entry.state == State::finished || entry.state == State::dead) return 1;
-    return entry.state == State::open && now - entry.used >= kAbandonedAfter ? 2 : 3;
+    return entry.abandoned(now) ? 2 : 3;
   };
   std::optional<Stream> best;
   int best_rank = 3;
@@ -168,8 +167,7 @@ std::optional<RequestAssembler::Stream> RequestAssembler::vacant(TimePoint now) 
 
 std::optional<RequestAssembler::Stream> RequestAssembler::abandoned(TimePoint now) const {
   for (std::size_t i = 0; i < kMaxStreams; ++i) {
-    if (entries_[i].state == State::open && now - entries_[i].used >= kAbandonedAfter)
-      return static_cast<Stream>(i);
+    if (entries_[i].abandoned(now)) return static_cast<Stream>(i);
   }
   return std::nullopt;
 }

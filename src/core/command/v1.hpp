@@ -116,6 +116,10 @@ class RequestAssembler {
     TimePoint used{};
     std::uint16_t reply_bytes = 0;
     std::array<std::uint8_t, kRememberedReply> reply{};
+
+    [[nodiscard]] bool abandoned(TimePoint now) const {
+      return state == State::open && now - used >= kAbandonedAfter;
+    }
   };
 
   Admission open(const Message& message, Header header, TimePoint now);
